@@ -1,0 +1,39 @@
+-- Roles and database privileges. Run by the administrator before every migration; every statement can be repeated.
+-- Needs CREATEROLE and ownership of the database, not a superuser: managed PostgreSQL gives none.
+-- Passwords are set separately, as SCRAM verifiers, so that none appears in a statement or a server log.
+
+DO $$
+DECLARE
+    role_name text;
+BEGIN
+    -- Owners never log in: what they own is reached only through explicit grants.
+    FOREACH role_name IN ARRAY ARRAY['zava_owner', 'zava_keeper', 'zava_audit'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', role_name);
+        END IF;
+    END LOOP;
+
+    -- NOINHERIT: a login that may become zava_owner has to say so (SET ROLE), it never acts as the owner by accident.
+    FOREACH role_name IN ARRAY ARRAY['mcp_user', 'zava_worker', 'zava_seeder', 'zava_maintenance', 'zava_backup', 'zava_ops'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN NOINHERIT', role_name);
+        END IF;
+    END LOOP;
+
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO mcp_user, zava_worker, zava_seeder, zava_maintenance, zava_backup, zava_ops',
+                   current_database());
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO zava_owner', current_database());
+END
+$$;
+
+GRANT zava_owner, zava_keeper, zava_audit TO zava_seeder;
+GRANT zava_owner TO zava_maintenance;
+
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+
+-- A forgotten statement or transaction of a serving process must not hold a connection for ever.
+ALTER ROLE mcp_user SET statement_timeout = '15s';
+ALTER ROLE mcp_user SET idle_in_transaction_session_timeout = '30s';
+ALTER ROLE zava_worker SET statement_timeout = '60s';
+ALTER ROLE zava_worker SET idle_in_transaction_session_timeout = '60s';

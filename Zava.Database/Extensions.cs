@@ -1,0 +1,32 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+
+namespace Zava.Database;
+
+public static class Extensions
+{
+    /// <summary>The name of the database, and of its connection string in every service.</summary>
+    public const string DatabaseName = "retail_db";
+
+    /// <summary>
+    /// Adds the data source of a serving process, traced and health-checked, and refuses to start when its login is
+    /// one that row-level security does not bind.
+    /// </summary>
+    public static TBuilder AddZavaDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
+    {
+        builder.AddRetailDataSource();
+        builder.Services.AddHostedService<RoleSafetyCheck>();
+        return builder;
+    }
+
+    /// <summary>Adds <see cref="TenantDatabase"/>: queries under a caller's sealed context.</summary>
+    public static TBuilder AddTenantDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
+    {
+        var key = ContextKey.FromConfiguration(builder.Configuration);
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(services => new ContextSealer(key, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<TenantDatabase>();
+        return builder;
+    }
+}

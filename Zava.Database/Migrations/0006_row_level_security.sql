@@ -1,0 +1,56 @@
+-- Who may touch which rows. Nothing is granted by default, and FORCE holds the owner to the policies too.
+-- Every policy wraps the function in a sub-select: PostgreSQL then calls it once per statement, not once per row.
+
+DO $$
+DECLARE
+    tenant_table text;
+BEGIN
+    FOREACH tenant_table IN ARRAY ARRAY['stores', 'customers', 'products', 'sales_transactions', 'sales_transaction_items',
+                                        'product_embeddings', 'embedding_queue'] LOOP
+        EXECUTE format('ALTER TABLE retail.%I ENABLE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format('ALTER TABLE retail.%I FORCE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format('CREATE POLICY %I ON retail.%I FOR ALL TO mcp_user
+                          USING (store_id = ANY ((SELECT retail.current_store_ids())::text[]))
+                          WITH CHECK (store_id = ANY ((SELECT retail.current_store_ids())::text[]))',
+                       tenant_table || '_store_isolation', tenant_table);
+        EXECUTE format('CREATE POLICY %I ON retail.%I FOR SELECT TO zava_backup USING (true)',
+                       tenant_table || '_backup', tenant_table);
+    END LOOP;
+END
+$$;
+
+-- Contexts check and enumerate stores without being one.
+CREATE POLICY stores_keeper ON retail.stores FOR SELECT TO zava_keeper USING (true);
+
+-- The worker embeds for every store, and reads nothing else of them.
+CREATE POLICY products_worker ON retail.products FOR SELECT TO zava_worker USING (true);
+CREATE POLICY product_embeddings_worker ON retail.product_embeddings FOR ALL TO zava_worker USING (true) WITH CHECK (true);
+CREATE POLICY embedding_queue_worker ON retail.embedding_queue FOR ALL TO zava_worker USING (true) WITH CHECK (true);
+-- enqueue_embeddings() runs as the owner.
+CREATE POLICY embedding_queue_owner ON retail.embedding_queue FOR ALL TO zava_owner USING (true) WITH CHECK (true);
+CREATE POLICY embedding_queue_ops ON retail.embedding_queue FOR SELECT TO zava_ops USING (true);
+CREATE POLICY stores_ops ON retail.stores FOR SELECT TO zava_ops USING (true);
+
+GRANT SELECT ON retail.stores, retail.product_categories, retail.product_embeddings, retail.embedding_models TO mcp_user;
+GRANT SELECT, INSERT, UPDATE, DELETE ON retail.customers, retail.products, retail.sales_transactions,
+    retail.sales_transaction_items TO mcp_user;
+
+GRANT SELECT (store_id, product_id, product_name, product_description, tags) ON retail.products TO zava_worker;
+GRANT SELECT, INSERT, UPDATE ON retail.product_embeddings TO zava_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON retail.embedding_queue TO zava_worker;
+GRANT SELECT, INSERT, UPDATE (state) ON retail.embedding_models TO zava_worker;
+
+GRANT SELECT ON retail.stores, retail.customers, retail.product_categories, retail.products, retail.sales_transactions,
+    retail.sales_transaction_items, retail.product_embeddings, retail.embedding_models, retail.embedding_queue TO zava_backup;
+GRANT SELECT ON retail.stores, retail.embedding_models, retail.embedding_queue TO zava_ops;
+
+SET ROLE zava_audit;
+ALTER TABLE retail.audit_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE retail.audit_log FORCE ROW LEVEL SECURITY;
+CREATE POLICY audit_log_append ON retail.audit_log FOR INSERT TO zava_audit WITH CHECK (true);
+CREATE POLICY audit_log_store_isolation ON retail.audit_log FOR SELECT TO mcp_user
+    USING (store_id = ANY ((SELECT retail.current_store_ids())::text[]));
+CREATE POLICY audit_log_backup ON retail.audit_log FOR SELECT TO zava_backup USING (true);
+CREATE POLICY audit_log_ops ON retail.audit_log FOR SELECT TO zava_ops USING (true);
+GRANT SELECT ON retail.audit_log TO mcp_user, zava_backup, zava_ops;
+RESET ROLE;

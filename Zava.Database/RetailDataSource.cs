@@ -1,0 +1,46 @@
+using Microsoft.Extensions.Hosting;
+using Npgsql;
+#if !USE_ASPIRE
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+#endif
+
+namespace Zava.Database;
+
+/// <summary>The one file that differs with the feed: Aspire.Npgsql's data source, or the same from Npgsql's own packages.</summary>
+static class RetailDataSource
+{
+    // The name is what telemetry shows of the pool; without one it would show the connection string.
+    static void Configure(NpgsqlDataSourceBuilder source)
+    {
+        source.Name = Extensions.DatabaseName;
+        source.UseVector();
+    }
+
+#if USE_ASPIRE
+    public static void AddRetailDataSource(this IHostApplicationBuilder builder) =>
+        builder.AddNpgsqlDataSource(Extensions.DatabaseName, configureDataSourceBuilder: Configure);
+#else
+    public static void AddRetailDataSource(this IHostApplicationBuilder builder)
+    {
+        var connectionString = builder.Configuration.GetConnectionString(Extensions.DatabaseName)
+            ?? throw new InvalidOperationException($"ConnectionStrings:{Extensions.DatabaseName} is not set.");
+        builder.Services.AddNpgsqlDataSource(connectionString, Configure);
+        builder.Services.AddHealthChecks().AddCheck<DataSourceHealthCheck>(Extensions.DatabaseName);
+        builder.Services.AddOpenTelemetry()
+            .WithTracing(tracing => tracing.AddNpgsql())
+            .WithMetrics(metrics => metrics.AddNpgsqlInstrumentation());
+    }
+
+    sealed class DataSourceHealthCheck(NpgsqlDataSource dataSource) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken)
+        {
+            await using var command = dataSource.CreateCommand("SELECT 1");
+            await command.ExecuteScalarAsync(cancellationToken);
+            return HealthCheckResult.Healthy();
+        }
+    }
+#endif
+}

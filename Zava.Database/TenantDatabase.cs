@@ -1,0 +1,43 @@
+using Npgsql;
+
+namespace Zava.Database;
+
+/// <summary>The only way by which a request reaches tenant data: every statement runs under the caller's sealed context.</summary>
+public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer sealer)
+{
+    /// <summary>Runs one read-only query for a caller and reads its rows.</summary>
+    /// <remarks>
+    /// Context and query travel in one batch. A batch without an explicit transaction is one implicit transaction, so
+    /// the context, which is transaction-local, ends with it: nothing is left for the next user of the connection.
+    /// </remarks>
+    /// <param name="context">The caller.</param>
+    /// <param name="query">SQL and positional parameters. Every tenant query names its stores too, for the planner.</param>
+    /// <param name="read">Makes a result of a row.</param>
+    /// <param name="cancellationToken">Cancels the query in PostgreSQL as well.</param>
+    /// <exception cref="PostgresException">PostgreSQL refused the context (28000) or the query.</exception>
+    public async Task<List<T>> QueryAsync<T>(
+        TenantContext context, NpgsqlBatchCommand query, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new("SELECT set_config('transaction_read_only', 'on', true)"),
+                new("SELECT retail.set_store_context($1)")
+                {
+                    Parameters = { new() { Value = sealer.Seal(context, connection.ProcessID) } },
+                },
+                query,
+            },
+        };
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+
+        var rows = new List<T>();
+        while (await reader.ReadAsync(cancellationToken))
+            rows.Add(read(reader));
+        return rows;
+    }
+}

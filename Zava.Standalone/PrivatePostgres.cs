@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace Zava.Standalone;
+
+/// <summary>
+/// A PostgreSQL cluster of this machine's own binaries that belongs to one folder and lives as long as this process.
+/// </summary>
+public sealed class PrivatePostgres : IAsyncDisposable
+{
+    static readonly string Script = Path.Combine(AppContext.BaseDirectory, "private-postgres.sh");
+
+    readonly Process _server;
+
+    PrivatePostgres(Process server, string folder, string administratorConnectionString) =>
+        (_server, Folder, AdministratorConnectionString) = (server, folder, administratorConnectionString);
+
+    /// <summary>Where the cluster, its password and its log are.</summary>
+    public string Folder { get; }
+
+    /// <summary>Superuser connection, to the database <c>postgres</c>.</summary>
+    public string AdministratorConnectionString { get; }
+
+    /// <summary>Whether this machine has PostgreSQL with pgvector to run.</summary>
+    public static async Task<bool> IsAvailableAsync() =>
+        OperatingSystem.IsLinux() && (await RunScriptAsync(["bin"], CancellationToken.None)).ExitCode == 0;
+
+    /// <summary>Starts the cluster of a folder, making it first if there is none.</summary>
+    /// <param name="folder">Where it should be; elsewhere if the PostgreSQL user cannot enter it (see <see cref="Folder"/>).</param>
+    /// <param name="settings">postgresql.conf settings, as <c>name=value</c>.</param>
+    /// <param name="cancellationToken">Gives up waiting and stops the server.</param>
+    /// <exception cref="InvalidOperationException">It could not be made or started; the message says why.</exception>
+    public static async Task<PrivatePostgres> StartAsync(
+        string folder, IEnumerable<string> settings, CancellationToken cancellationToken)
+    {
+        folder = await RequireAsync(["locate", folder], cancellationToken);
+        await RequireAsync(["init", folder], cancellationToken);
+
+        var port = FreePort();
+        var start = StartInfo(["run", folder, port.ToString(), .. settings]);
+        start.RedirectStandardInput = true;
+        var server = Process.Start(start)!;
+        var postgres = new PrivatePostgres(server, folder, new NpgsqlConnectionStringBuilder
+        {
+            Host = "127.0.0.1",
+            Port = port,
+            Database = "postgres",
+            Username = "postgres",
+            Password = (await File.ReadAllTextAsync(Path.Combine(folder, "password"), cancellationToken)).Trim(),
+        }.ConnectionString);
+        try
+        {
+            await postgres.WaitUntilReadyAsync(cancellationToken);
+            return postgres;
+        }
+        catch
+        {
+            await postgres.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Asks PostgreSQL for a fast shutdown and waits for it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_server.HasExited)
+            _server.StandardInput.Close();
+        await _server.WaitForExitAsync();
+        _server.Dispose();
+    }
+
+    async Task WaitUntilReadyAsync(CancellationToken cancellationToken)
+    {
+        // Logging in with the cluster's own password proves that it is this server that answers, not another on the port.
+        await using var dataSource = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(AdministratorConnectionString) { Pooling = false });
+        var waited = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+                return;
+            }
+            catch (NpgsqlException notYet) when (!_server.HasExited && waited.Elapsed < TimeSpan.FromSeconds(60)
+                && (notYet is not PostgresException answer || answer.SqlState == PostgresErrorCodes.CannotConnectNow))
+            {
+                await Task.Delay(50, cancellationToken);
+            }
+            catch (NpgsqlException failed)
+            {
+                throw new InvalidOperationException(
+                    $"The private PostgreSQL did not start: see the message above or {Path.Combine(Folder, "log")} ({failed.Message}).", failed);
+            }
+        }
+    }
+
+    static async Task<string> RequireAsync(string[] arguments, CancellationToken cancellationToken)
+    {
+        var (exitCode, output, error) = await RunScriptAsync(arguments, cancellationToken);
+        return exitCode == 0 ? output.Trim() : throw new InvalidOperationException(error.Trim());
+    }
+
+    static async Task<(int ExitCode, string Output, string Error)> RunScriptAsync(
+        string[] arguments, CancellationToken cancellationToken)
+    {
+        var start = StartInfo(arguments);
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+        var error = process.StandardError.ReadToEndAsync(cancellationToken);
+        await process.WaitForExitAsync(cancellationToken);
+        return (process.ExitCode, await output, await error);
+    }
+
+    static ProcessStartInfo StartInfo(string[] arguments) => new("bash", [Script, .. arguments]);
+
+    static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
