@@ -1,1 +1,35 @@
-return;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Spectre.Console;
+using Zava.Database;
+using Zava.Seeder;
+using Zava.Seeder.Catalogue;
+using Zava.ServiceDefaults;
+
+var command = SeedCommand.Create("Migrates the Zava database and loads sample data.", async (options, asOfWasGiven, cancellationToken) =>
+{
+    var builder = Host.CreateApplicationBuilder();
+    builder.AddServiceDefaults();
+    using var host = builder.Build();
+    await host.StartAsync(cancellationToken);
+    var logger = host.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Zava.Seeder");
+    try
+    {
+        var job = new SeederJob(host.Services.GetRequiredService<IConfiguration>(), host.Services.GetRequiredService<ILoggerFactory>(), AnsiConsole.Console);
+        await job.RunAsync(options, asOfWasGiven, cancellationToken);
+        return 0;
+    }
+    catch (Exception expected) when (expected is DatabaseSetupException or CatalogueException or InvalidOperationException or Npgsql.NpgsqlException)
+    {
+        logger.LogCritical("{Reason}", expected.Message);
+        return 1;
+    }
+    finally
+    {
+        // Flushes the telemetry.
+        await host.StopAsync(CancellationToken.None);
+    }
+});
+return await command.Parse(args).InvokeAsync();

@@ -1,0 +1,153 @@
+using Npgsql;
+using Zava.Database;
+using Zava.Seeder.Catalogue;
+
+namespace Zava.Seeder.SampleData;
+
+/// <summary>Loads the sample data in one transaction: all of it is there, or none.</summary>
+public sealed class SampleDataLoader(string seederConnectionString)
+{
+    // Row-level security refuses COPY, and a row trigger for a million rows costs a quarter of it: both are lifted inside
+    // the transaction, where nobody else sees it, and put back before it commits.
+    static readonly string[] Tables = ["customers", "products", "sales_transactions", "sales_transaction_items"];
+
+    /// <summary>How far the load is.</summary>
+    /// <param name="Store">The store being loaded.</param>
+    /// <param name="Rows">Rows written so far.</param>
+    /// <param name="Fraction">0 to 1.</param>
+    public readonly record struct Progress(string Store, long Rows, double Fraction);
+
+    /// <returns>Rows loaded; 0 when this data was there already.</returns>
+    /// <exception cref="DatabaseSetupException">Other data is there; nothing was changed.</exception>
+    public async Task<long> LoadAsync(SeedOptions options, bool asOfWasGiven, IProgress<Progress> progress, CancellationToken cancellationToken)
+    {
+        var catalogue = CatalogueReader.Read();
+        await using var dataSource = NpgsqlDataSource.Create(DatabaseMigrator.ActingAsOwner(seederConnectionString));
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+
+        // Also waits for another seeder that is loading.
+        await ExecuteAsync("LOCK TABLE retail.sample_data IN EXCLUSIVE MODE");
+        foreach (var table in (string[])["stores", .. Tables])
+            await ExecuteAsync($"ALTER TABLE retail.{table} NO FORCE ROW LEVEL SECURITY");
+        if (await IsLoadedAsync(connection, options, asOfWasGiven, cancellationToken))
+            return 0;
+
+        foreach (var table in Tables)
+            await ExecuteAsync($"ALTER TABLE retail.{table} DISABLE TRIGGER {table}_audit_trigger");
+        var categoryIds = await AddSubcategoriesAsync(connection, catalogue, cancellationToken);
+        var stores = await ReadStoresAsync(connection, cancellationToken);
+
+        // The day after the last one: when the data is of the same arguments, it is the same to the last column.
+        var loadedAt = options.AsOf.AddDays(1).ToDateTime(default, DateTimeKind.Utc);
+        var writer = new StoreDataWriter(connection, categoryIds, loadedAt);
+        var rows = 0L;
+        var done = 0.0;
+        foreach (var data in new StoreDataGenerator(catalogue, options).Generate(stores))
+        {
+            await CopyAsync("customers", await writer.WriteCustomersAsync(data, cancellationToken));
+            await CopyAsync("products", await writer.WriteProductsAsync(data, cancellationToken));
+            await CopyAsync("sales_transactions", await writer.WriteTransactionsAsync(data, cancellationToken));
+            await CopyAsync("sales_transaction_items", await writer.WriteItemsAsync(data, cancellationToken));
+
+            async Task CopyAsync(string table, ulong count)
+            {
+                await using var summary = new NpgsqlCommand(
+                    "SELECT retail.record_audit($1, 'BULK_INSERT', $2, jsonb_build_object('rows', $3::bigint))", connection)
+                {
+                    Parameters = { new() { Value = table }, new() { Value = data.Store.Id }, new() { Value = (long)count } },
+                };
+                await summary.ExecuteNonQueryAsync(cancellationToken);
+                rows += (long)count;
+                done += data.Store.Share / stores.Sum(store => store.Share) / Tables.Length;
+                progress.Report(new(data.Store.Id, rows, done));
+            }
+        }
+
+        await using (var mark = new NpgsqlCommand("INSERT INTO retail.sample_data (scale, seed, as_of) VALUES ($1, $2, $3)", connection)
+        {
+            Parameters = { new() { Value = options.Scale }, new() { Value = options.Seed }, new() { Value = options.AsOf } },
+        })
+            await mark.ExecuteNonQueryAsync(cancellationToken);
+        foreach (var table in Tables)
+            await ExecuteAsync($"ALTER TABLE retail.{table} ENABLE TRIGGER {table}_audit_trigger");
+        foreach (var table in (string[])["stores", .. Tables])
+            await ExecuteAsync($"ALTER TABLE retail.{table} FORCE ROW LEVEL SECURITY");
+        await transaction.CommitAsync(cancellationToken);
+
+        // The planner must not meet a full table with the statistics of an empty one.
+        await ExecuteAsync($"ANALYZE {string.Join(", ", Tables.Select(table => $"retail.{table}"))}");
+        return rows;
+
+        async Task ExecuteAsync(string sql)
+        {
+            await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+    }
+
+    static async Task<bool> IsLoadedAsync(
+        NpgsqlConnection connection, SeedOptions options, bool asOfWasGiven, CancellationToken cancellationToken)
+    {
+        await using (var command = new NpgsqlCommand("SELECT scale, seed, as_of FROM retail.sample_data", connection))
+        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
+            if (await reader.ReadAsync(cancellationToken))
+            {
+                var loaded = new SeedOptions(reader.GetInt32(0), reader.GetInt32(1), reader.GetFieldValue<DateOnly>(2));
+                // The default day moves on every night; only a day that was asked for must match.
+                return loaded == (asOfWasGiven ? options : options with { AsOf = loaded.AsOf })
+                    ? true
+                    : throw new DatabaseSetupException(
+                        $"The database holds sample data of --scale {loaded.Scale} --seed {loaded.Seed} --as-of {loaded.AsOf:yyyy-MM-dd}, " +
+                        "and other arguments were given: use the same ones, or load into a new database.");
+            }
+
+        await using var foreign = new NpgsqlCommand(
+            "SELECT EXISTS (SELECT FROM retail.products) OR EXISTS (SELECT FROM retail.customers)", connection);
+        return await foreign.ExecuteScalarAsync(cancellationToken) is true
+            ? throw new DatabaseSetupException(
+                "The database holds products or customers that are no sample data, so none was loaded; use --no-sample-data with it.")
+            : false;
+    }
+
+    static async Task<Dictionary<string, int>> AddSubcategoriesAsync(
+        NpgsqlConnection connection, ProductCatalogue catalogue, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("""
+            INSERT INTO retail.product_categories (category_name, parent_category_id, description)
+            SELECT sub.name, top.category_id, sub.description
+              FROM unnest($1, $2, $3) WITH ORDINALITY AS sub (name, parent, description, place)
+              JOIN retail.product_categories top ON top.category_name = sub.parent AND top.parent_category_id IS NULL
+             ORDER BY sub.place
+            RETURNING category_name, category_id
+            """, connection)
+        {
+            Parameters =
+            {
+                new() { Value = catalogue.Subcategories.Select(sub => sub.Name).ToArray() },
+                new() { Value = catalogue.Subcategories.Select(sub => sub.Category).ToArray() },
+                new() { Value = catalogue.Subcategories.Select(sub => sub.Description).ToArray() },
+            },
+        };
+        var ids = new Dictionary<string, int>();
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            ids.Add(reader.GetString(0), reader.GetInt32(1));
+        return ids;
+    }
+
+    static async Task<List<Store>> ReadStoresAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        // A flagship and the web shop sell more than a standard store.
+        await using var command = new NpgsqlCommand("""
+            SELECT store_id, time_zone,
+                   CASE store_type WHEN 'flagship' THEN 0.35 WHEN 'ecommerce' THEN 0.30 ELSE 0.175 END::float8
+              FROM retail.stores WHERE is_active ORDER BY store_type = 'flagship' DESC, store_id
+            """, connection);
+        var stores = new List<Store>();
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+            stores.Add(new(reader.GetString(0), TimeZoneInfo.FindSystemTimeZoneById(reader.GetString(1)), reader.GetDouble(2)));
+        return stores;
+    }
+}
