@@ -1,0 +1,174 @@
+using Microsoft.Extensions.AI;
+using Npgsql;
+using Zava.Database;
+using Zava.Embeddings;
+using Zava.EmbeddingWorker;
+using Zava.Tests.Infrastructure;
+
+namespace Zava.Tests.Worker;
+
+/// <summary>The queue: what enters it, who may claim it, and what becomes of a claim.</summary>
+public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifetime
+{
+    static readonly EmbeddingModel Model = new(UniversalSentenceEncoder.ModelId, 512);
+
+    TestDatabase _database = null!;
+    EmbeddingQueue _queue = null!;
+
+    static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _database = await template.CreateDatabaseAsync();
+        _queue = new(_database.As(DatabaseRole.Worker), Model);
+        await _queue.ActivateModelAsync(Cancelled);
+    }
+
+    public ValueTask DisposeAsync() => _database.DisposeAsync();
+
+    Task AddAsync(string sku, string store = "seattle") => _database.ExecuteAsync(
+        "INSERT INTO retail.products (store_id, sku, product_name, product_description, tags, price) VALUES ($1, $2, 'Mug', 'Keeps coffee hot.', '{travel}', 1)", store, sku);
+
+    Task<long> QueuedAsync() => _database.ScalarAsync<long>("SELECT count(*) FROM retail.embedding_queue");
+
+    Task<List<ClaimedText>> ClaimAsync(Guid claim, int count = 10) => _queue.ClaimAsync(claim, count, TimeSpan.FromMinutes(1), Cancelled);
+
+    static Embedding<float>[] VectorsFor(IReadOnlyCollection<ClaimedText> claimed, float value = 1) =>
+        [.. claimed.Select(_ => new Embedding<float>(Enumerable.Repeat(value, 512).ToArray()))];
+
+    [Fact]
+    public async Task A_new_product_is_queued_with_its_text()
+    {
+        await AddAsync("A");
+        var claimed = Assert.Single(await ClaimAsync(Guid.NewGuid()));
+        Assert.Equal("Mug. Keeps coffee hot. travel", claimed.Text);
+    }
+
+    [Theory]
+    [InlineData("price = 2, current_stock = 5, updated_at = now()", 0)]
+    [InlineData("product_name = 'Mug'", 0)]
+    [InlineData("product_name = 'Cup'", 1)]
+    [InlineData("product_description = 'Keeps tea hot.'", 1)]
+    [InlineData("tags = '{office}'", 1)]
+    [InlineData("product_description = NULL", 1)]
+    public async Task Only_a_change_of_the_embedded_text_queues_a_product(string change, long queued)
+    {
+        await AddAsync("A");
+        await _database.ExecuteAsync("DELETE FROM retail.embedding_queue");
+        await _database.ExecuteAsync($"UPDATE retail.products SET {change}");
+        Assert.Equal(queued, await QueuedAsync());
+    }
+
+    [Fact]
+    public async Task A_completed_claim_leaves_one_embedding_and_an_empty_queue()
+    {
+        await AddAsync("A");
+        await AddAsync("A", "redmond");
+        var claim = Guid.NewGuid();
+        var claimed = await ClaimAsync(claim);
+        Assert.Equal(2, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancelled));
+        Assert.Equal(0, await QueuedAsync());
+        Assert.Equal(2L, await _database.ScalarAsync<long>("SELECT count(*) FROM retail.product_embeddings e JOIN retail.products USING (store_id, product_id) WHERE vector_dims(embedding) = 512"));
+    }
+
+    [Fact]
+    public async Task Two_workers_claim_different_rows_and_a_lease_that_ran_out_is_claimed_again()
+    {
+        for (var number = 0; number < 6; number++)
+            await AddAsync($"S{number}");
+        var first = await ClaimAsync(Guid.NewGuid(), 4);
+        var second = await ClaimAsync(Guid.NewGuid(), 4);
+        Assert.Equal(4, first.Count);
+        Assert.Equal(2, second.Count);
+        Assert.Empty(first.Select(text => text.ProductId).Intersect(second.Select(text => text.ProductId)));
+        Assert.Empty(await ClaimAsync(Guid.NewGuid()));
+
+        await _database.ExecuteAsync("UPDATE retail.embedding_queue SET available_at = now() - interval '1 second'");
+        Assert.Equal(6, (await ClaimAsync(Guid.NewGuid())).Count);
+    }
+
+    [Fact]
+    public async Task An_edit_during_a_claim_drops_the_older_result_and_stays_queued()
+    {
+        await AddAsync("A");
+        var claim = Guid.NewGuid();
+        var claimed = await ClaimAsync(claim);
+        await _database.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup'");
+        Assert.Equal(0, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancelled));
+        Assert.StartsWith("Cup", Assert.Single(await ClaimAsync(Guid.NewGuid())).Text);
+    }
+
+    [Fact]
+    public async Task A_worker_that_lost_its_lease_cannot_overwrite_what_came_after_it()
+    {
+        await AddAsync("A");
+        var (slow, quick) = (Guid.NewGuid(), Guid.NewGuid());
+        var old = await ClaimAsync(slow);
+        await _database.ExecuteAsync("UPDATE retail.embedding_queue SET available_at = now() - interval '1 second'");
+        var claimed = await ClaimAsync(quick);
+        Assert.Equal(1, await _queue.CompleteAsync(quick, claimed, VectorsFor(claimed, 2), Cancelled));
+        await _database.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup'");
+        Assert.Equal(0, await _queue.CompleteAsync(slow, old, VectorsFor(old), Cancelled));
+        Assert.Equal(1, await QueuedAsync());
+    }
+
+    [Fact]
+    public async Task A_removed_product_takes_its_queue_row_and_embedding_with_it()
+    {
+        await AddAsync("A");
+        var claim = Guid.NewGuid();
+        var claimed = await ClaimAsync(claim);
+        await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancelled);
+        await _database.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup'");
+        await _database.ExecuteAsync("DELETE FROM retail.products");
+        Assert.Equal(0L, await _database.ScalarAsync<long>("SELECT (SELECT count(*) FROM retail.embedding_queue) + (SELECT count(*) FROM retail.product_embeddings)"));
+    }
+
+    [Fact]
+    public async Task A_failed_claim_pauses_and_keeps_the_reason_and_a_released_one_does_not()
+    {
+        await AddAsync("A");
+        var failed = Guid.NewGuid();
+        await ClaimAsync(failed);
+        await _queue.ReleaseAsync(failed, "provider said no", Cancelled);
+        Assert.Empty(await ClaimAsync(Guid.NewGuid()));
+        Assert.Equal("provider said no after 1", await _database.ScalarAsync<string>("SELECT last_error || ' after ' || attempts FROM retail.embedding_queue"));
+
+        await _database.ExecuteAsync("UPDATE retail.embedding_queue SET available_at = now() - interval '1 second'");
+        var stopped = Guid.NewGuid();
+        await ClaimAsync(stopped);
+        await _queue.ReleaseAsync(stopped, null, Cancelled);
+        Assert.Single(await ClaimAsync(Guid.NewGuid()));
+    }
+
+    [Theory]
+    [InlineData(511, 1f)]
+    [InlineData(512, 0f)]
+    [InlineData(512, float.NaN)]
+    [InlineData(512, 1e30f)]
+    public async Task A_vector_that_is_none_is_refused(int length, float value)
+    {
+        await AddAsync("A");
+        var claim = Guid.NewGuid();
+        var claimed = await ClaimAsync(claim);
+        await Assert.ThrowsAsync<InvalidDataException>(() => _queue.CompleteAsync(claim, claimed,
+            [new(Enumerable.Repeat(value, length).ToArray())], Cancelled));
+        Assert.Equal(1, await QueuedAsync());
+    }
+
+    [Fact]
+    public async Task A_known_model_with_other_dimensions_is_refused() =>
+        Assert.Contains("512 dimensions, but 256", (await Assert.ThrowsAsync<DatabaseSetupException>(() =>
+            new EmbeddingQueue(_database.As(DatabaseRole.Worker), Model with { Dimensions = 256 }).ActivateModelAsync(Cancelled))).Message);
+
+    [Fact]
+    public async Task The_worker_login_sees_no_customer_no_sale_and_no_price()
+    {
+        await AddAsync("A");
+        await using var connection = await _database.As(DatabaseRole.Worker).OpenConnectionAsync(Cancelled);
+        foreach (var sql in (string[])["SELECT count(*) FROM retail.customers", "SELECT count(*) FROM retail.sales_transactions",
+            "SELECT price FROM retail.products", "UPDATE retail.products SET product_name = 'x'", "SELECT count(*) FROM retail.audit_log",
+            "SELECT count(*) FROM retail.context_keys", "SELECT retail.set_store_context('x')"])
+            Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, (await Assert.ThrowsAsync<PostgresException>(() => connection.ReadAllAsync(sql))).SqlState);
+    }
+}
