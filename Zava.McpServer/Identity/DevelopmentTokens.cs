@@ -1,0 +1,42 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Options;
+
+namespace Zava.McpServer.Identity;
+
+/// <summary>Once the server listens, gives the developer its address and a token for each persona.</summary>
+sealed class DevelopmentTokens(DevelopmentIssuer issuer, IServer server, IOptions<IdentityOptions> options) : IHostedLifecycleService
+{
+    static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        var address = options.Value.PublicUrl?.ToString()
+            ?? server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault()
+            ?? "http://localhost";
+        var url = $"{address.TrimEnd('/')}/mcp";
+        var tokens = Persona.All.ToDictionary(persona => persona.Name, issuer.Issue);
+
+        var file = Path.Combine(issuer.Folder, "mcp.json");
+        PrivateFile.Write(file, JsonSerializer.Serialize(new
+        {
+            servers = tokens.ToDictionary(
+                token => $"zava-{token.Key}",
+                token => new { type = "http", url, headers = new { Authorization = $"Bearer {token.Value}" } }),
+        }, Indented));
+
+        // Not through the logger: a log may be exported and kept, and these are secrets, if only of this machine.
+        Console.WriteLine($"MCP server: {url}");
+        Console.WriteLine($"Development tokens, also in {file} for an editor:");
+        foreach (var (name, token) in tokens)
+            Console.WriteLine($"  {name,-20} {token}");
+        return Task.CompletedTask;
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

@@ -1,0 +1,89 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Zava.McpServer.Tools;
+
+/// <summary>
+/// Checks arguments against a tool's input schema and says, for each that is wrong, which it is, what was sent and what
+/// is allowed. Knows the JSON Schema keywords that the tools' parameters produce.
+/// </summary>
+static class ArgumentValidator
+{
+    public static List<string> Check(JsonElement schema, IDictionary<string, JsonElement>? arguments)
+    {
+        var problems = new List<string>();
+        var properties = schema.TryGetProperty("properties", out var declared) ? declared.EnumerateObject().ToDictionary(p => p.Name, p => p.Value) : [];
+        if (schema.TryGetProperty("required", out var required))
+            foreach (var name in required.EnumerateArray().Select(item => item.GetString()!))
+                if (arguments is null || !arguments.ContainsKey(name))
+                    problems.Add($"{name}: is missing. Allowed: {Allowed(properties[name])}.");
+        foreach (var (name, value) in arguments ?? new Dictionary<string, JsonElement>())
+            if (!properties.TryGetValue(name, out var property))
+                problems.Add($"{Shown(name)}: is not an argument of this tool. Allowed: {(properties.Count == 0 ? "no arguments" : string.Join(", ", properties.Keys))}.");
+            else if (!Matches(property, value))
+                problems.Add($"{name}: {Shown(value.GetRawText())} was sent. Allowed: {Allowed(property)}.");
+        return problems;
+    }
+
+    static bool Matches(JsonElement schema, JsonElement value) =>
+        Types(schema).Any(type => HasType(type, value)) && value.ValueKind switch
+        {
+            JsonValueKind.String => value.GetString()!.Length is var length
+                && length >= Number(schema, "minLength", 0) && length <= Number(schema, "maxLength", int.MaxValue)
+                && (Text(schema, "format") != "uuid" || value.TryGetGuid(out _)),
+            JsonValueKind.Number => value.GetDouble() is var number
+                && number >= Number(schema, "minimum", double.MinValue) && number <= Number(schema, "maximum", double.MaxValue),
+            JsonValueKind.Array => value.GetArrayLength() is var count
+                && count >= Number(schema, "minItems", 0) && count <= Number(schema, "maxItems", int.MaxValue)
+                && (!schema.TryGetProperty("items", out var items) || value.EnumerateArray().All(item => Matches(items, item))),
+            _ => true,
+        };
+
+    static bool HasType(string type, JsonElement value) => type switch
+    {
+        "string" => value.ValueKind == JsonValueKind.String,
+        "integer" => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out _),
+        "number" => value.ValueKind == JsonValueKind.Number,
+        "boolean" => value.ValueKind is JsonValueKind.True or JsonValueKind.False,
+        "array" => value.ValueKind == JsonValueKind.Array,
+        "object" => value.ValueKind == JsonValueKind.Object,
+        "null" => value.ValueKind == JsonValueKind.Null,
+        _ => true,
+    };
+
+    static string Allowed(JsonElement schema)
+    {
+        var type = Types(schema).First(type => type != "null");
+        var allowed = type switch
+        {
+            "string" when Text(schema, "format") == "uuid" => "a UUID such as 3f2b8c1e-9a4d-4e6f-8b7a-1c2d3e4f5a6b",
+            "string" => $"a text of {Range(schema, "minLength", "maxLength")} characters",
+            "integer" => $"a whole number {Range(schema, "minimum", "maximum")}",
+            "number" => $"a number {Range(schema, "minimum", "maximum")}",
+            "array" => $"a list of {Range(schema, "minItems", "maxItems")} items, each {(schema.TryGetProperty("items", out var items) ? Allowed(items) : "anything")}",
+            _ => type,
+        };
+        return Types(schema).Contains("null") ? $"{allowed}, or left out" : allowed;
+    }
+
+    static string Range(JsonElement schema, string min, string max) =>
+        (schema.TryGetProperty(min, out var from), schema.TryGetProperty(max, out var to)) switch
+        {
+            (true, true) => $"{from} to {to}",
+            (true, false) => $"of at least {from}",
+            (false, true) => $"of at most {to}",
+            _ => "any number of",
+        };
+
+    static IEnumerable<string> Types(JsonElement schema) => schema.TryGetProperty("type", out var type)
+        ? type.ValueKind == JsonValueKind.Array ? type.EnumerateArray().Select(item => item.GetString()!) : [type.GetString()!]
+        : ["any"];
+
+    static double Number(JsonElement schema, string keyword, double otherwise) =>
+        schema.TryGetProperty(keyword, out var value) ? value.GetDouble() : otherwise;
+
+    static string? Text(JsonElement schema, string keyword) => schema.TryGetProperty(keyword, out var value) ? value.GetString() : null;
+
+    // Enough to recognise it, not enough to fill a model's context.
+    static string Shown(string text) => text.Length <= 60 ? text : string.Create(CultureInfo.InvariantCulture, $"{text[..60]}… ({text.Length:N0} characters)");
+}

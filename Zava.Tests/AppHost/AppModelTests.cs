@@ -1,0 +1,145 @@
+using Aspire.Hosting.ApplicationModel;
+using Npgsql;
+using Zava.Database;
+
+namespace Zava.Tests.AppHost;
+
+/// <summary>What the AppHost promises about secrets, order and images, whether it runs or publishes.</summary>
+public sealed class AppModelTests
+{
+    const string Administrator = "postgres-password";
+
+    public static TheoryData<string[]> Operations => [AppModel.Run, AppModel.Publish];
+
+    [Theory, MemberData(nameof(Operations))]
+    public async Task The_model_is_a_database_a_seeder_a_worker_and_a_server(string[] operation)
+    {
+        await using var model = await AppModel.BuildAsync(operation);
+        Assert.IsType<PostgresServerResource>(model["postgres"]);
+        Assert.Equal(Extensions.DatabaseName, Assert.IsType<PostgresDatabaseResource>(model["retail-db"]).DatabaseName);
+        Assert.Equal(["embedding-worker", "mcp-server", "seeder"], model.Services.Order());
+    }
+
+    [Theory, MemberData(nameof(Operations))]
+    public async Task Every_password_and_key_is_a_secret_parameter(string[] operation)
+    {
+        await using var model = await AppModel.BuildAsync(operation);
+        Assert.Equal(AppModel.Secrets.Order(),
+            model.Resources.OfType<ParameterResource>().Where(parameter => parameter.Secret).Select(parameter => parameter.Name).Order());
+    }
+
+    [Fact]
+    public async Task Generated_secrets_need_no_quoting_and_can_be_a_context_key()
+    {
+        await using var model = await AppModel.BuildAsync(AppModel.Publish);
+        foreach (var name in AppModel.Secrets)
+        {
+            var generated = Assert.IsType<ParameterResource>(model[name]).Default!.GetDefaultValue();
+            Assert.All(generated, character => Assert.True(char.IsAsciiLetterOrDigit(character)));
+            Assert.True(Convert.FromBase64String(generated).Length >= 32);
+        }
+    }
+
+    [Theory, MemberData(nameof(Operations))]
+    public async Task Only_the_seeder_sees_the_administrators_password(string[] operation)
+    {
+        await using var model = await AppModel.BuildAsync(operation);
+        foreach (var service in model.Services)
+        {
+            // The connection string of a database resource contains the password, in the manifest by reference.
+            string[] administrator = [model.ValueOf(Administrator), "{retail-db.connectionString}", "{postgres.connectionString}"];
+            var seen = (await model.EnvironmentAsync(service)).Values.Any(value => administrator.Any(value.Contains));
+            Assert.True(seen == (service == "seeder"), service);
+        }
+    }
+
+    [Theory]
+    [InlineData("embedding-worker", DatabaseRole.Worker, "worker-password")]
+    [InlineData("mcp-server", DatabaseRole.Application, "mcp-user-password")]
+    public async Task Each_service_connects_with_its_own_login(string service, string login, string password)
+    {
+        await using var running = await AppModel.BuildAsync();
+        var connection = new NpgsqlConnectionStringBuilder((await running.EnvironmentAsync(service))["ConnectionStrings__retail_db"]);
+        Assert.Equal((login, password, Extensions.DatabaseName, "localhost", 5432),
+            (connection.Username, connection.Password, connection.Database, connection.Host, connection.Port));
+
+        await using var published = await AppModel.BuildAsync(AppModel.Publish);
+        Assert.Contains($"Username={login};Password={{{password}.value}}",
+            (await published.EnvironmentAsync(service))["ConnectionStrings__retail_db"]);
+    }
+
+    [Theory, MemberData(nameof(Operations))]
+    public async Task The_seeder_gets_what_it_gives_to_the_others(string[] operation)
+    {
+        await using var model = await AppModel.BuildAsync(operation);
+        var seeder = await model.EnvironmentAsync("seeder");
+        var server = await model.EnvironmentAsync("mcp-server");
+
+        Assert.Equal(model.ValueOf("seeder-password"), seeder[$"Database__Passwords__{DatabaseRole.Seeder}"]);
+        Assert.Equal(model.ValueOf("worker-password"), seeder[$"Database__Passwords__{DatabaseRole.Worker}"]);
+        Assert.Equal(model.ValueOf("mcp-user-password"), seeder[$"Database__Passwords__{DatabaseRole.Application}"]);
+        Assert.Equal(model.ValueOf("context-key"), seeder["Database__ContextKey__Secret"]);
+        Assert.Equal(seeder["Database__ContextKey__Secret"], server["Database__ContextKey__Secret"]);
+        Assert.DoesNotContain("Database__ContextKey__Secret", await model.EnvironmentAsync("embedding-worker"));
+    }
+
+    [Theory]
+    [InlineData("seeder", "retail-db", WaitType.WaitUntilHealthy)]
+    [InlineData("embedding-worker", "seeder", WaitType.WaitForCompletion)]
+    [InlineData("mcp-server", "seeder", WaitType.WaitForCompletion)]
+    public async Task Services_start_when_what_they_need_is_there(string service, string dependency, WaitType type)
+    {
+        await using var model = await AppModel.BuildAsync();
+        Assert.Contains(model[service].Annotations.OfType<WaitAnnotation>(),
+            wait => wait.Resource == model[dependency] && wait.WaitType == type && wait.ExitCode == 0);
+    }
+
+    [Fact]
+    public async Task The_image_is_pinned_and_the_data_outlives_the_process()
+    {
+        await using var model = await AppModel.BuildAsync();
+        var image = model.Annotation<ContainerImageAnnotation>("postgres");
+        Assert.Equal(("docker.io", "pgvector/pgvector", "0.8.2-pg17"), (image.Registry, image.Image, image.Tag));
+        Assert.Equal(ContainerLifetime.Persistent, model.Annotation<ContainerLifetimeAnnotation>("postgres").Lifetime);
+
+        var mount = model.Annotation<ContainerMountAnnotation>("postgres");
+        Assert.Equal((ContainerMountType.Volume, "/var/lib/postgresql/data"), (mount.Type, mount.Target));
+        Assert.Equal(["-c", "shared_preload_libraries=pg_stat_statements"], await model.ArgumentsAsync("postgres"));
+    }
+
+    [Fact]
+    public async Task The_server_is_healthy_when_its_health_endpoint_says_so()
+    {
+        await using var model = await AppModel.BuildAsync();
+        Assert.Equal("mcp-server_http_/health_200_check", model.Annotation<HealthCheckAnnotation>("mcp-server").Key);
+    }
+
+    [Fact]
+    public async Task Sample_data_options_are_passed_to_the_seeder()
+    {
+        await using var model = await AppModel.BuildAsync("--scale", "2", "--seed", "7", "--as-of", "2026-01-31");
+        Assert.Equal(["--scale", "2", "--seed", "7", "--as-of", "2026-01-31"], await model.ArgumentsAsync("seeder"));
+
+        await using var published = await AppModel.BuildAsync([.. AppModel.Publish, "--scale", "2"]);
+        Assert.Empty(await published.ArgumentsAsync("seeder"));
+    }
+
+    [Theory]
+    [InlineData("embedding-worker")]
+    [InlineData("mcp-server")]
+    public async Task Embeddings_are_local_and_ask_for_no_key_unless_openai_is_chosen(string service)
+    {
+        await using var local = await AppModel.BuildAsync();
+        Assert.False(local.Has("openai-api-key"));
+        Assert.Equal(["Embeddings__Provider=local"], await EmbeddingSettingsAsync(local));
+
+        await using var openai = await AppModel.BuildAsync(
+            "--Parameters:embeddings=openai", "--Parameters:openai-api-key=sk-test", "--Embeddings:OpenAI:Dimensions=512");
+        Assert.True(Assert.IsType<ParameterResource>(openai["openai-api-key"]).Secret);
+        Assert.Equal(["Embeddings__OpenAI__ApiKey=sk-test", "Embeddings__OpenAI__Dimensions=512", "Embeddings__Provider=openai"],
+            await EmbeddingSettingsAsync(openai));
+
+        async Task<IEnumerable<string>> EmbeddingSettingsAsync(AppModel model) => (await model.EnvironmentAsync(service))
+            .Where(variable => variable.Key.StartsWith("Embeddings__")).Select(variable => $"{variable.Key}={variable.Value}").Order();
+    }
+}

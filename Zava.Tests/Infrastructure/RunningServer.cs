@@ -1,0 +1,79 @@
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using ModelContextProtocol.Client;
+using Zava.Database;
+using Zava.McpServer;
+using Zava.McpServer.Identity;
+using Zava.ServiceDefaults;
+
+namespace Zava.Tests.Infrastructure;
+
+/// <summary>The real MCP server on a real socket, made of the parts that its Program.cs is made of.</summary>
+public sealed class RunningServer : IAsyncDisposable
+{
+    readonly WebApplication _app;
+    readonly DirectoryInfo _folder;
+
+    RunningServer(WebApplication app, DirectoryInfo folder) => (_app, _folder) = (app, folder);
+
+    public static async Task<RunningServer> StartAsync(TestDatabase database)
+    {
+        var folder = Directory.CreateTempSubdirectory("zava-test-");
+        var app = Build("Development", new()
+        {
+            ["ConnectionStrings:retail_db"] = database.ConnectionString(DatabaseRole.Application),
+            ["Database:ContextKey:Id"] = database.Key.Id,
+            ["Database:ContextKey:Secret"] = Convert.ToBase64String(database.Key.Secret),
+            ["Identity:DevelopmentFolder"] = folder.FullName,
+        });
+        await app.StartAsync(TestContext.Current.CancellationToken);
+        return new(app, folder);
+    }
+
+    public static WebApplication Build(string environment, Dictionary<string, string?> settings)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = environment, ApplicationName = "Zava.McpServer" });
+        builder.Configuration.AddInMemoryCollection(settings);
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.AddServiceDefaults();
+        builder.AddZavaMcpServer();
+        var app = builder.Build();
+        app.MapDefaultEndpoints();
+        app.MapZavaMcpServer();
+        return app;
+    }
+
+    public Uri Address => new(_app.Urls.First());
+
+    public Uri McpAddress => new(Address, "/mcp");
+
+    public string DevelopmentFolder => _folder.FullName;
+
+    public DevelopmentIssuer Issuer => _app.Services.GetRequiredService<DevelopmentIssuer>();
+
+    public string TokenOf(string persona) => Issuer.Issue(Persona.All.Single(p => p.Name == persona));
+
+    public HttpClient CreateHttpClient(string? token)
+    {
+        var http = new HttpClient { BaseAddress = Address };
+        if (token is not null)
+            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return http;
+    }
+
+    /// <summary>The SDK's client, signed in with a token.</summary>
+    public Task<McpClient> ConnectAsync(string token) => McpClient.CreateAsync(
+        new HttpClientTransport(new() { Endpoint = McpAddress }, CreateHttpClient(token), ownsHttpClient: true),
+        cancellationToken: TestContext.Current.CancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+}
