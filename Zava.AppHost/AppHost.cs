@@ -45,13 +45,17 @@ builder.AddProject<Projects.Zava_EmbeddingWorker>("embedding-worker")
     .WithEnvironment(SetEmbeddings)
     .WaitForCompletion(seeder);
 
-builder.AddProject<Projects.Zava_McpServer>("mcp-server")
+var server = builder.AddProject<Projects.Zava_McpServer>("mcp-server")
     .WithEnvironment("ConnectionStrings__retail_db", ConnectionString("mcp_user", mcpUserPassword))
     .WithEnvironment("Database__ContextKey__Secret", contextKey)
     .WithEnvironment(SetEmbeddings)
     .WithHttpHealthCheck("/health")
     .WithUrlForEndpoint("http", url => (url.Url, url.DisplayText) = ("/mcp", "MCP endpoint"))
     .WaitForCompletion(seeder);
+
+// The server listens behind a proxy on a port that changes; an editor is given the one that stays.
+if (builder.ExecutionContext.IsRunMode)
+    server.WithEnvironment("Identity__PublicUrl", server.GetEndpoint("http"));
 
 builder.Build().Run();
 

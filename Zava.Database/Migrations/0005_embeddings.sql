@@ -18,11 +18,11 @@ CREATE UNIQUE INDEX idx_embedding_models_active ON retail.embedding_models (stat
 CREATE TRIGGER embedding_models_touch BEFORE UPDATE ON retail.embedding_models
     FOR EACH ROW EXECUTE FUNCTION retail.touch_updated_at();
 
--- .30: of the sample catalogue, three quarters of the products of another category than asked for are below it, and nine
--- tenths of the right ones above .38.
+-- 0.40: measured on the sample catalogue with 40 shoppers' queries and 20 for things that no shop here sells. Nine tenths
+-- of the best matches of the former are above .44; the best match of the latter is at .37 in the median.
 INSERT INTO retail.embedding_models (embedding_model, dimensions, similarity_floor) VALUES
     ('text-embedding-3-small', 1536, NULL),
-    ('universal-sentence-encoder-lite', 512, 0.30);
+    ('universal-sentence-encoder-lite', 512, 0.40);
 
 CREATE TABLE retail.product_embeddings (
     embedding_id UUID NOT NULL DEFAULT gen_random_uuid(),

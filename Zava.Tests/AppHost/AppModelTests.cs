@@ -115,6 +115,15 @@ public sealed class AppModelTests
     }
 
     [Fact]
+    public async Task An_editor_is_told_the_servers_proxied_address()
+    {
+        await using var run = await AppModel.BuildAsync(AppModel.Run);
+        Assert.StartsWith("http://localhost:", (await run.EnvironmentAsync("mcp-server"))["Identity__PublicUrl"]);
+        await using var publish = await AppModel.BuildAsync(AppModel.Publish);
+        Assert.DoesNotContain("Identity__PublicUrl", (await publish.EnvironmentAsync("mcp-server")).Keys);
+    }
+
+    [Fact]
     public async Task Sample_data_options_are_passed_to_the_seeder()
     {
         await using var model = await AppModel.BuildAsync("--scale", "2", "--seed", "7", "--as-of", "2026-01-31");

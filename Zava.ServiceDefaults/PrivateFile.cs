@@ -1,6 +1,7 @@
-namespace Zava.McpServer.Identity;
+namespace Zava.ServiceDefaults;
 
-static class PrivateFile
+/// <summary>Files that hold secrets of a developer's machine.</summary>
+public static class PrivateFile
 {
     /// <summary>Writes a file that only its owner may read, from its first byte on; replaces one that is there.</summary>
     public static void Write(string path, string text)

@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging.Console;
+using Npgsql;
+using Spectre.Console;
+using Zava.Database;
+using Zava.EmbeddingWorker;
+using Zava.McpServer;
+using Zava.Seeder;
+using Zava.Seeder.Catalogue;
+using Zava.ServiceDefaults;
+
+namespace Zava.Standalone;
+
+/// <summary>What the AppHost orchestrates, in one process: PostgreSQL, then the seeder, then worker and server.</summary>
+static class StandaloneStack
+{
+    // What is private about this PostgreSQL is its folder and its password, not how much it may be trusted to keep.
+    static readonly string[] PostgresSettings = ["shared_buffers=256MB", "maintenance_work_mem=256MB", "max_wal_size=1GB"];
+
+    public static async Task<int> RunAsync(SeedOptions? options, bool asOfWasGiven, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RunStackAsync(options, asOfWasGiven, cancellationToken);
+            return 0;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return 0;
+        }
+        catch (Exception expected) when (expected is DatabaseSetupException or CatalogueException or InvalidOperationException or NpgsqlException or IOException)
+        {
+            AnsiConsole.MarkupLineInterpolated($"[red]{expected.Message}[/]");
+            return 1;
+        }
+    }
+
+    static async Task RunStackAsync(SeedOptions? options, bool asOfWasGiven, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.StartNew();
+        var folder = FindFolder();
+        var secrets = StandaloneSecrets.ReadOrCreate(folder);
+
+        await using var postgres = await PrivatePostgres.StartAsync(Path.Combine(folder, "postgres"), PostgresSettings, cancellationToken);
+        AnsiConsole.MarkupLineInterpolated($"PostgreSQL runs; its data is kept in {postgres.Folder}.");
+        var settings = new StandaloneSettings(postgres.AdministratorConnectionString, secrets, folder);
+
+        await new SeederJob(settings.ForSeeder, LoggerFactory.Create(ConfigureConsole), AnsiConsole.Console)
+            .RunAsync(options, asOfWasGiven, cancellationToken);
+
+        using var worker = BuildWorker(settings);
+        await using var server = BuildServer(settings);
+        await worker.StartAsync(cancellationToken);
+        await server.StartAsync(cancellationToken);
+        var embedded = await WaitForEmbeddingsAsync(settings, cancellationToken);
+        AnsiConsole.MarkupLineInterpolated($"{embedded} of {embedded} products are embedded.");
+        AnsiConsole.MarkupLineInterpolated($"[bold]Ready after {started.Elapsed.TotalSeconds:0.0} s.[/] Ctrl-C stops everything.");
+
+        await StoppedAsync(cancellationToken, worker, server);
+        AnsiConsole.WriteLine("Stopping …");
+        await server.StopAsync(CancellationToken.None);
+        await worker.StopAsync(CancellationToken.None);
+    }
+
+    static IHost BuildWorker(StandaloneSettings settings)
+    {
+        var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = Environments.Development, ApplicationName = "Zava.EmbeddingWorker" });
+        builder.Configuration.AddConfiguration(settings.ForWorker);
+        ConfigureConsole(builder.Logging);
+        builder.AddServiceDefaults();
+        builder.AddEmbeddingWorker();
+        return builder.Build();
+    }
+
+    static WebApplication BuildServer(StandaloneSettings settings)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = Environments.Development, ApplicationName = "Zava.McpServer" });
+        builder.Configuration.AddConfiguration(settings.ForServer);
+        ConfigureConsole(builder.Logging);
+        builder.WebHost.UseUrls($"http://localhost:{settings.Port}");
+        builder.AddServiceDefaults();
+        builder.AddZavaMcpServer();
+        var app = builder.Build();
+        app.MapDefaultEndpoints();
+        app.MapZavaMcpServer();
+        return app;
+    }
+
+    // The terminal shows what the user has to know; an OTLP endpoint still gets every entry.
+    static void ConfigureConsole(ILoggingBuilder logging)
+    {
+        logging.AddSimpleConsole(console => console.SingleLine = true);
+        logging.AddFilter<ConsoleLoggerProvider>(null, LogLevel.Warning);
+    }
+
+    /// <returns>How many products are embedded: all of them.</returns>
+    static async Task<long> WaitForEmbeddingsAsync(StandaloneSettings settings, CancellationToken cancellationToken)
+    {
+        await using var source = NpgsqlDataSource.Create(settings.WorkerConnectionString);
+        return await AnsiConsole.Progress().StartAsync(async progress =>
+        {
+            var task = progress.AddTask("Embeddings", maxValue: 1);
+            while (true)
+            {
+                await using var command = source.CreateCommand("""
+                    SELECT (SELECT count(*) FROM retail.products),
+                           (SELECT count(*) FROM retail.product_embeddings e JOIN retail.embedding_models m USING (embedding_model) WHERE m.state = 'active')
+                    """);
+                await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+                await reader.ReadAsync(cancellationToken);
+                var (products, embedded) = (reader.GetInt64(0), reader.GetInt64(1));
+                task.Description = $"Embeddings: {embedded}/{products}";
+                task.Value = products == 0 ? 1 : (double)embedded / products;
+                if (embedded >= products)
+                    return products;
+                await Task.Delay(200, cancellationToken);
+            }
+        });
+    }
+
+    /// <summary>Completes when the user stops the program or when one of the hosts gives up.</summary>
+    static async Task StoppedAsync(CancellationToken cancellationToken, params IEnumerable<IHost> hosts)
+    {
+        var stopped = new TaskCompletionSource();
+        using var byUser = cancellationToken.Register(() => stopped.TrySetResult());
+        var byHosts = hosts.Select(host => host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(() => stopped.TrySetResult())).ToList();
+        await stopped.Task;
+        byHosts.ForEach(registration => registration.Dispose());
+    }
+
+    static string FindFolder()
+    {
+        if (Environment.GetEnvironmentVariable("ZAVA_HOME") is { Length: > 0 } given)
+            return Path.GetFullPath(given);
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+            if (File.Exists(Path.Combine(folder.FullName, "Zava.sln")))
+                return Path.Combine(folder.FullName, ".zava");
+        throw new InvalidOperationException("Zava.Standalone runs from its repository: build it there and use ./zava up.");
+    }
+}

@@ -1,0 +1,174 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text.Json;
+using ModelContextProtocol.Client;
+using Zava.Standalone;
+using Zava.Tests.Infrastructure;
+
+namespace Zava.Tests.Standalone;
+
+/// <summary>The program behind ./zava up, as a process of its own.</summary>
+public sealed class StandaloneTests : IAsyncLifetime
+{
+    static readonly string Home = Path.Combine(Repository.Root, ".zava", "test-standalone");
+
+    public ValueTask InitializeAsync()
+    {
+        DeleteHome();
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        DeleteHome();
+        return ValueTask.CompletedTask;
+    }
+
+    static void DeleteHome()
+    {
+        if (Directory.Exists(Home))
+            Directory.Delete(Home, recursive: true);
+    }
+
+    [Fact]
+    public async Task It_answers_a_client_keeps_its_data_and_stops_cleanly_however_it_ends()
+    {
+        Assert.SkipUnless(await PrivatePostgres.IsAvailableAsync(), "It needs PostgreSQL with pgvector on this machine; ./zava test installs both on Debian and Ubuntu.");
+
+        using (var first = await StartAsync("--as-of", "2026-03-31"))
+        {
+            Assert.Contains("500 of 500 products are embedded.", first.Output);
+            Assert.Contains("warm", await SearchAsync("something warm for cold hands"), StringComparison.OrdinalIgnoreCase);
+            Assert.Equal(0, await first.StopAsync("TERM"));
+            Assert.False(first.HasPostgres);
+        }
+
+        using var second = await StartAsync("--as-of", "2026-03-31");
+        Assert.Contains("Sample data is already loaded: nothing changed.", second.Output);
+        Assert.NotEmpty(await SearchAsync("a tent"));
+
+        // A host that is killed leaves no PostgreSQL behind.
+        await second.StopAsync("KILL");
+        await Eventually.EqualAsync(false, () => Task.FromResult(second.HasPostgres));
+
+        using var refused = Run("--as-of", "2026-04-01");
+        Assert.Equal(1, await refused.ExitCodeAsync());
+        Assert.Contains("--scale 1 --seed 42 --as-of 2026-03-31", refused.Output.ReplaceLineEndings(" "));
+    }
+
+    [Theory]
+    [InlineData("--scale 0", "--scale must be a whole number from 1 to 200.")]
+    [InlineData("--as-of tomorrow", "--as-of must be a day such as 2026-01-31")]
+    [InlineData("--scael 2", "--scael")]
+    public async Task A_wrong_option_is_refused_by_name(string options, string said)
+    {
+        using var program = Run(options.Split(' '));
+        Assert.NotEqual(0, await program.ExitCodeAsync());
+        Assert.Contains(said, program.Output);
+    }
+
+    static async Task<string> SearchAsync(string query)
+    {
+        var entry = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(Home, "mcp.json"), TestContext.Current.CancellationToken))
+            .RootElement.GetProperty("servers").GetProperty("zava-seattle-manager");
+        var http = new HttpClient();
+        http.DefaultRequestHeaders.Authorization = AuthenticationHeaderValue.Parse(entry.GetProperty("headers").GetProperty("Authorization").GetString()!);
+        await using var client = await McpClient.CreateAsync(
+            new HttpClientTransport(new() { Endpoint = new Uri(entry.GetProperty("url").GetString()!) }, http, ownsHttpClient: true),
+            cancellationToken: TestContext.Current.CancellationToken);
+        var answer = await client.CallToolAsync("semantic_search_products", new Dictionary<string, object?> { ["query"] = query, ["limit"] = 3 },
+            cancellationToken: TestContext.Current.CancellationToken);
+        return answer.StructuredContent!.Value.GetProperty("products").GetRawText();
+    }
+
+    static async Task<StandaloneProcess> StartAsync(params string[] options)
+    {
+        var program = Run(options);
+        await Eventually.EqualAsync(true, () => program.HasExited
+            ? throw new InvalidOperationException(program.Output)
+            : Task.FromResult(program.Output.Contains("Ready after")));
+        return program;
+    }
+
+    static StandaloneProcess Run(params string[] options) => new(Home, options);
+
+    sealed class StandaloneProcess : IDisposable
+    {
+        readonly Process _process;
+        readonly System.Text.StringBuilder _output = new();
+
+        public StandaloneProcess(string home, string[] options)
+        {
+            var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Zava.Standalone.dll"), .. options])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                Environment = { ["ZAVA_HOME"] = home, ["ZAVA_PORT"] = FreePort().ToString() },
+            };
+            _process = new Process { StartInfo = start };
+            _process.OutputDataReceived += (_, line) => Append(line.Data);
+            _process.ErrorDataReceived += (_, line) => Append(line.Data);
+            _process.Start();
+            _process.BeginOutputReadLine();
+            _process.BeginErrorReadLine();
+        }
+
+        public bool HasExited => _process.HasExited;
+
+        public string Output
+        {
+            get
+            {
+                lock (_output)
+                    return _output.ToString();
+            }
+        }
+
+        public bool HasPostgres => Directory.EnumerateDirectories("/proc").Any(process =>
+        {
+            try
+            {
+                return int.TryParse(Path.GetFileName(process), out _)
+                    && File.ReadAllText(Path.Combine(process, "cmdline")).Replace('\0', ' ').Contains($"postgres -D {Home}/postgres/data ");
+            }
+            catch (IOException)
+            {
+                return false; // It ended while it was looked at.
+            }
+        });
+
+        public async Task<int> ExitCodeAsync()
+        {
+            await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+            return _process.ExitCode;
+        }
+
+        public async Task<int> StopAsync(string signal)
+        {
+            using var kill = Process.Start("kill", [$"-{signal}", _process.Id.ToString()]);
+            return await ExitCodeAsync();
+        }
+
+        public void Dispose()
+        {
+            if (!_process.HasExited)
+                _process.Kill();
+            _process.Dispose();
+        }
+
+        void Append(string? line)
+        {
+            lock (_output)
+                _output.AppendLine(line);
+        }
+
+        static int FreePort()
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, 0);
+            listener.Start();
+            return ((IPEndPoint)listener.LocalEndpoint).Port;
+        }
+    }
+}
