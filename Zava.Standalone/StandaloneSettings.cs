@@ -8,7 +8,7 @@ sealed class StandaloneSettings(string administrator, StandaloneSecrets secrets,
 {
     const int DefaultPort = 5380;
 
-    public int Port { get; } = Environment.GetEnvironmentVariable("ZAVA_PORT") switch
+    public static int Port => Environment.GetEnvironmentVariable("ZAVA_PORT") switch
     {
         null or "" => DefaultPort,
         var text when int.TryParse(text, out var port) && port is > 0 and < 65536 => port,

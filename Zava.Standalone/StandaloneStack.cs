@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Console;
 using Npgsql;
 using Spectre.Console;
@@ -38,6 +40,7 @@ static class StandaloneStack
     static async Task RunStackAsync(SeedOptions? options, bool asOfWasGiven, CancellationToken cancellationToken)
     {
         var started = Stopwatch.StartNew();
+        RequireFreePort(StandaloneSettings.Port);
         var folder = FindFolder();
         var secrets = StandaloneSecrets.ReadOrCreate(folder);
 
@@ -50,16 +53,35 @@ static class StandaloneStack
 
         using var worker = BuildWorker(settings);
         await using var server = BuildServer(settings);
-        await worker.StartAsync(cancellationToken);
-        await server.StartAsync(cancellationToken);
-        var embedded = await WaitForEmbeddingsAsync(settings, cancellationToken);
-        AnsiConsole.MarkupLineInterpolated($"{embedded} of {embedded} products are embedded.");
-        AnsiConsole.MarkupLineInterpolated($"[bold]Ready after {started.Elapsed.TotalSeconds:0.0} s.[/] Ctrl-C stops everything.");
+        try
+        {
+            await worker.StartAsync(cancellationToken);
+            await server.StartAsync(cancellationToken);
+            var embedded = await WaitForEmbeddingsAsync(settings, cancellationToken);
+            AnsiConsole.MarkupLineInterpolated($"{embedded} of {embedded} products are embedded.");
+            AnsiConsole.MarkupLineInterpolated($"[bold]Ready after {started.Elapsed.TotalSeconds:0.0} s.[/] Ctrl-C stops everything.");
+            await StoppedAsync(cancellationToken, worker, server);
+        }
+        finally
+        {
+            AnsiConsole.WriteLine("Stopping …");
+            await server.StopAsync(CancellationToken.None);
+            await worker.StopAsync(CancellationToken.None);
+        }
+    }
 
-        await StoppedAsync(cancellationToken, worker, server);
-        AnsiConsole.WriteLine("Stopping …");
-        await server.StopAsync(CancellationToken.None);
-        await worker.StopAsync(CancellationToken.None);
+    // Before anything is started: Kestrel would only find out at the end.
+    static void RequireFreePort(int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+        }
+        catch (SocketException)
+        {
+            throw new InvalidOperationException($"Port {port} is in use, perhaps by another ./zava up: stop that, or set ZAVA_PORT to another port.");
+        }
     }
 
     static IHost BuildWorker(StandaloneSettings settings)
@@ -77,7 +99,7 @@ static class StandaloneStack
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = Environments.Development, ApplicationName = "Zava.McpServer" });
         builder.Configuration.AddConfiguration(settings.ForServer);
         ConfigureConsole(builder.Logging);
-        builder.WebHost.UseUrls($"http://localhost:{settings.Port}");
+        builder.WebHost.UseUrls($"http://localhost:{StandaloneSettings.Port}");
         builder.AddServiceDefaults();
         builder.AddZavaMcpServer();
         var app = builder.Build();
@@ -91,6 +113,8 @@ static class StandaloneStack
     {
         logging.AddSimpleConsole(console => console.SingleLine = true);
         logging.AddFilter<ConsoleLoggerProvider>(null, LogLevel.Warning);
+        // A host that does not start throws, and the reason is said once, without a stack trace.
+        logging.AddFilter<ConsoleLoggerProvider>("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
     }
 
     /// <returns>How many products are embedded: all of them.</returns>

@@ -14,11 +14,48 @@ sealed class EncoderSession(string path, int threads) : IDisposable
     readonly RunOptions _run = new();
     readonly InferenceSession _session = Open(path, threads);
 
+    // Freeing the model under a running batch would abort the whole process, so Dispose waits for those under way.
+    readonly ReaderWriterLockSlim _inUse = new();
+    bool _disposed;
+
     /// <param name="texts">The pieces of each text.</param>
     /// <returns>
     /// One vector of <see cref="Dimensions"/> numbers and length 1 for each text, in the same order.
     /// </returns>
+    /// <exception cref="ObjectDisposedException">The session has been disposed.</exception>
     public float[][] Embed(IReadOnlyList<IReadOnlyList<int>> texts)
+    {
+        _inUse.EnterReadLock();
+        try
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return Run(texts);
+        }
+        finally
+        {
+            _inUse.ExitReadLock();
+        }
+    }
+
+    /// <summary>Frees the model's memory once the batches under way are done.</summary>
+    public void Dispose()
+    {
+        _inUse.EnterWriteLock();
+        try
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+            _session.Dispose();
+            _run.Dispose();
+        }
+        finally
+        {
+            _inUse.ExitWriteLock();
+        }
+    }
+
+    float[][] Run(IReadOnlyList<IReadOnlyList<int>> texts)
     {
         // A text without pieces still needs one column, of padding.
         var width = Math.Max(1, texts.Max(text => text.Count));
@@ -43,12 +80,6 @@ sealed class EncoderSession(string path, int threads) : IDisposable
         }
 
         return result;
-    }
-
-    public void Dispose()
-    {
-        _session.Dispose();
-        _run.Dispose();
     }
 
     static InferenceSession Open(string path, int threads)

@@ -83,7 +83,7 @@ public sealed class UniversalSentenceEncoder : IEmbeddingGenerator<string, Embed
             : null;
     }
 
-    /// <summary>Frees the model's memory. Let calls that are under way finish first.</summary>
+    /// <summary>Frees the model's memory. Calls that are under way end with <see cref="ObjectDisposedException"/> after their batch.</summary>
     public void Dispose()
     {
         _disposed = true;

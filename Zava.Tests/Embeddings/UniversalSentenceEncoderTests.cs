@@ -183,4 +183,16 @@ public sealed class UniversalSentenceEncoderTests(LocalModel model) : IClassFixt
         await Assert.ThrowsAsync<ObjectDisposedException>(
             () => encoder.GenerateAsync(["a"], cancellationToken: Cancellation));
     }
+
+    [Fact]
+    public async Task Disposing_during_a_call_ends_the_call_and_not_the_process()
+    {
+        var encoder = new UniversalSentenceEncoder();
+        var calls = Enumerable.Range(0, 4).Select(_ => encoder.GenerateAsync(
+            Enumerable.Repeat("an insulated mug for the train", 2_000), cancellationToken: TestContext.Current.CancellationToken)).ToList();
+        await Task.Delay(100, TestContext.Current.CancellationToken);
+        encoder.Dispose();
+        foreach (var call in calls)
+            await Assert.ThrowsAsync<ObjectDisposedException>(() => call);
+    }
 }
