@@ -32,6 +32,18 @@ GRANT zava_owner TO zava_maintenance;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 
+-- A login may change its own password and defaults, and nothing can take that right away; each start puts them back.
+DO $$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['mcp_user', 'zava_worker'] LOOP
+        EXECUTE format('ALTER ROLE %I RESET ALL', role_name);
+        EXECUTE format('ALTER ROLE %I IN DATABASE %I RESET ALL', role_name, current_database());
+    END LOOP;
+END
+$$;
+
 -- A forgotten statement or transaction of a serving process must not hold a connection for ever.
 ALTER ROLE mcp_user SET statement_timeout = '15s';
 ALTER ROLE mcp_user SET idle_in_transaction_session_timeout = '30s';

@@ -7,8 +7,9 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
 {
     /// <summary>Runs one read-only query for a caller and reads its rows.</summary>
     /// <remarks>
-    /// Context and query travel in one batch. A batch without an explicit transaction is one implicit transaction, so
-    /// the context, which is transaction-local, ends with it: nothing is left for the next user of the connection.
+    /// The whole transaction travels in one batch, one round trip. The context is local to it: nothing is left for the
+    /// next user of the connection. The transaction is explicit because an implicit one could be ended, and with it
+    /// its being read-only, by a DO block.
     /// </remarks>
     /// <param name="context">The caller.</param>
     /// <param name="query">SQL and positional parameters. Every tenant query names its stores too, for the planner.</param>
@@ -23,21 +24,24 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
         {
             BatchCommands =
             {
-                new("SELECT set_config('transaction_read_only', 'on', true)"),
+                new("BEGIN READ ONLY"),
                 new("SELECT retail.set_store_context($1)")
                 {
                     Parameters = { new() { Value = sealer.Seal(context, connection.ProcessID) } },
                 },
                 query,
+                new("COMMIT"),
             },
         };
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.NextResultAsync(cancellationToken);
-        await reader.NextResultAsync(cancellationToken);
-
         var rows = new List<T>();
         while (await reader.ReadAsync(cancellationToken))
             rows.Add(read(reader));
+        // To the end: a query may also fail after its last row, and the COMMIT's answer is part of the batch.
+        while (await reader.NextResultAsync(cancellationToken))
+        {
+        }
         return rows;
     }
 }

@@ -18,10 +18,9 @@ public sealed class EmbeddingQueue(NpgsqlDataSource dataSource, EmbeddingModel m
     /// <summary>The PostgreSQL notification channel on which the product triggers announce work.</summary>
     public const string Channel = "embedding_queue";
 
-    /// <summary>Makes the model the active one and queues every product without a current embedding of it.</summary>
-    /// <returns>How many products were queued.</returns>
+    /// <summary>Makes the model the active one, so that products are queued for it from now on.</summary>
     /// <exception cref="DatabaseSetupException">The model is known with another number of dimensions.</exception>
-    public async Task<int> ActivateModelAsync(CancellationToken cancellationToken)
+    public async Task ActivateModelAsync(CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -50,8 +49,17 @@ public sealed class EmbeddingQueue(NpgsqlDataSource dataSource, EmbeddingModel m
             },
         };
         await activate.ExecuteNonQueryAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
 
-        await using var backfill = new NpgsqlCommand("""
+    /// <summary>
+    /// Queues every product without a current embedding of the model: all of them after a change of model, and those
+    /// that were added in a transaction that began before it.
+    /// </summary>
+    /// <returns>How many products were queued.</returns>
+    public async Task<int> EnqueueMissingAsync(CancellationToken cancellationToken)
+    {
+        await using var command = dataSource.CreateCommand("""
             INSERT INTO retail.embedding_queue (store_id, product_id, embedding_model)
             SELECT p.store_id, p.product_id, $1
               FROM retail.products p
@@ -59,10 +67,9 @@ public sealed class EmbeddingQueue(NpgsqlDataSource dataSource, EmbeddingModel m
                 ON e.store_id = p.store_id AND e.product_id = p.product_id AND e.embedding_model = $1
              WHERE e.embedding_text IS DISTINCT FROM retail.product_embedding_text(p.product_name, p.product_description, p.tags)
             ON CONFLICT DO NOTHING
-            """, connection) { Parameters = { new() { Value = model.Name } } };
-        var queued = await backfill.ExecuteNonQueryAsync(cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
-        return queued;
+            """);
+        command.Parameters.Add(new() { Value = model.Name });
+        return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>Claims the texts that have waited longest. Other workers skip them until the lease ends.</summary>
@@ -125,9 +132,14 @@ public sealed class EmbeddingQueue(NpgsqlDataSource dataSource, EmbeddingModel m
         await using var command = dataSource.CreateCommand("""
             WITH result AS (
                 SELECT * FROM unnest($3, $4, $5, $6) AS result (store_id, product_id, embedding_text, embedding)),
+            mine AS MATERIALIZED ( -- a row that an editor holds is being edited: to wait for it could deadlock with them
+                SELECT store_id, product_id FROM retail.embedding_queue
+                 WHERE claim_id = $1 AND embedding_model = $2
+                   FOR UPDATE SKIP LOCKED),
             done AS (
-                DELETE FROM retail.embedding_queue q USING result
+                DELETE FROM retail.embedding_queue q USING result, mine
                  WHERE q.claim_id = $1 AND q.embedding_model = $2
+                   AND q.store_id = mine.store_id AND q.product_id = mine.product_id
                    AND q.store_id = result.store_id AND q.product_id = result.product_id
                 RETURNING result.*)
             INSERT INTO retail.product_embeddings AS stored (store_id, product_id, embedding_text, embedding, embedding_model)

@@ -20,6 +20,9 @@ public sealed class EmbeddingWorkerService(
     // A notification wakes the worker at once; the timer is for those that a broken connection lost, and for pauses.
     static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
 
+    // Reads every product's text, and finds something only after a change of model.
+    static readonly TimeSpan EnqueueMissingInterval = TimeSpan.FromMinutes(5);
+
     static readonly ActivitySource Activities = new("Zava.EmbeddingWorker");
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -48,9 +51,15 @@ public sealed class EmbeddingWorkerService(
         await using (var listen = new NpgsqlCommand($"LISTEN {EmbeddingQueue.Channel}", listener))
             await listen.ExecuteNonQueryAsync(stoppingToken);
 
-        logger.LogInformation("{Count} products are queued for embedding", await queue.ActivateModelAsync(stoppingToken));
+        await queue.ActivateModelAsync(stoppingToken);
+        var lookedForMissing = default(long?);
         while (true)
         {
+            if (lookedForMissing is not { } last || Stopwatch.GetElapsedTime(last) > EnqueueMissingInterval)
+            {
+                logger.LogInformation("{Count} products without a current embedding were queued", await queue.EnqueueMissingAsync(stoppingToken));
+                lookedForMissing = Stopwatch.GetTimestamp();
+            }
             while (await ProcessBatchAsync(stoppingToken))
             {
             }
@@ -82,7 +91,8 @@ public sealed class EmbeddingWorkerService(
             await queue.ReleaseAsync(claimId, error: null, CancellationToken.None);
             throw;
         }
-        catch (Exception failed) when (failed is not NpgsqlException)
+        // An NpgsqlException that PostgreSQL did not send means that the connection is lost.
+        catch (Exception failed) when (failed is not NpgsqlException or PostgresException)
         {
             activity?.SetStatus(ActivityStatusCode.Error);
             logger.LogError(failed, "Embedding {Claimed} products failed; they will be tried again", claimed.Count);

@@ -48,6 +48,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
             Port = port,
             Database = "postgres",
             Username = "postgres",
+            // Whoever took the port before PostgreSQL could would otherwise ask for the password in clear.
+            RequireAuth = "ScramSHA256",
             Password = (await File.ReadAllTextAsync(Path.Combine(folder, "password"), cancellationToken)).Trim(),
         }.ConnectionString);
         try

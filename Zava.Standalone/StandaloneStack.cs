@@ -57,8 +57,8 @@ static class StandaloneStack
         {
             await worker.StartAsync(cancellationToken);
             await server.StartAsync(cancellationToken);
-            var embedded = await WaitForEmbeddingsAsync(settings, cancellationToken);
-            AnsiConsole.MarkupLineInterpolated($"{embedded} of {embedded} products are embedded.");
+            var (embedded, products) = await WaitForEmbeddingsAsync(settings, cancellationToken);
+            AnsiConsole.MarkupLineInterpolated($"{embedded} of {products} products are embedded.");
             AnsiConsole.MarkupLineInterpolated($"[bold]Ready after {started.Elapsed.TotalSeconds:0.0} s.[/] Ctrl-C stops everything.");
             await StoppedAsync(cancellationToken, worker, server);
         }
@@ -117,8 +117,8 @@ static class StandaloneStack
         logging.AddFilter<ConsoleLoggerProvider>("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
     }
 
-    /// <returns>How many products are embedded: all of them.</returns>
-    static async Task<long> WaitForEmbeddingsAsync(StandaloneSettings settings, CancellationToken cancellationToken)
+    /// <returns>How many products are embedded, of how many; fewer only where the worker failed and will try again.</returns>
+    static async Task<(long Embedded, long Products)> WaitForEmbeddingsAsync(StandaloneSettings settings, CancellationToken cancellationToken)
     {
         await using var source = NpgsqlDataSource.Create(settings.WorkerConnectionString);
         return await AnsiConsole.Progress().StartAsync(async progress =>
@@ -128,15 +128,16 @@ static class StandaloneStack
             {
                 await using var command = source.CreateCommand("""
                     SELECT (SELECT count(*) FROM retail.products),
-                           (SELECT count(*) FROM retail.product_embeddings e JOIN retail.embedding_models m USING (embedding_model) WHERE m.state = 'active')
+                           (SELECT count(*) FROM retail.product_embeddings e JOIN retail.embedding_models m USING (embedding_model) WHERE m.state = 'active'),
+                           (SELECT count(*) FROM retail.embedding_queue WHERE last_error IS NOT NULL)
                     """);
                 await using var reader = await command.ExecuteReaderAsync(cancellationToken);
                 await reader.ReadAsync(cancellationToken);
-                var (products, embedded) = (reader.GetInt64(0), reader.GetInt64(1));
+                var (products, embedded, failed) = (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
                 task.Description = $"Embeddings: {embedded}/{products}";
                 task.Value = products == 0 ? 1 : (double)embedded / products;
-                if (embedded >= products)
-                    return products;
+                if (embedded + failed >= products)
+                    return (embedded, products);
                 await Task.Delay(200, cancellationToken);
             }
         });

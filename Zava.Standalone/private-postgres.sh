@@ -73,19 +73,23 @@ init)
     dir=$2
     [ ! -f "$dir/data/PG_VERSION" ] || exit 0
     bin=$(postgres_bin)
+    umask 077
     mkdir -p "$dir"
-    rm -rf "$dir/data" # what an interrupted initdb left
-    (umask 077; od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > "$dir/password")
-    mkdir -m 700 "$dir/data"
+    chmod 700 "$dir"
+    (od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > "$dir/password")
+    rm -rf "$dir/data.new" # what an interrupted initdb left
+    mkdir "$dir/data.new"
     [ "$(id -u)" != 0 ] || chown -R postgres: "$dir"
     cd /
-    "${run_as[@]}" "${clean[@]}" "$bin/initdb" -D "$dir/data" -U postgres --auth=scram-sha-256 --pwfile="$dir/password" \
-        --encoding=UTF8 --locale=C.UTF-8 --no-sync > /dev/null
+    "${run_as[@]}" "${clean[@]}" "$bin/initdb" -D "$dir/data.new" -U postgres --auth=scram-sha-256 --pwfile="$dir/password" \
+        --encoding=UTF8 --locale=C.UTF-8 > /dev/null
+    mv "$dir/data.new" "$dir/data" # only a complete cluster has the name
     ;;
 run)
     dir=$2
     port=$3
     shift 3
+    umask 077 # the server's log quotes statements
     settings=()
     for setting; do settings+=(-c "$setting"); done
     # Held by the wrapper and not by the server, so that it says whether a host lives, not whether PostgreSQL does.

@@ -46,8 +46,6 @@ COMMENT ON TABLE retail.stores IS 'The stores of the chain: each is a tenant.';
 COMMENT ON COLUMN retail.stores.time_zone IS 'IANA time zone in which the store''s days begin and end';
 COMMENT ON COLUMN retail.stores.currency IS 'ISO 4217 code of every amount of the store';
 
-CREATE INDEX idx_stores_region ON retail.stores (region);
-CREATE INDEX idx_stores_active ON retail.stores (is_active) WHERE is_active = TRUE;
 CREATE TRIGGER stores_touch BEFORE UPDATE ON retail.stores FOR EACH ROW EXECUTE FUNCTION retail.touch_updated_at();
 
 INSERT INTO retail.stores (store_id, store_name, store_location, store_type, region) VALUES

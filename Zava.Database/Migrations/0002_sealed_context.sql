@@ -93,6 +93,16 @@ END
 $$;
 COMMENT ON FUNCTION retail.current_store_ids IS 'The stores this transaction may see: what every policy compares store_id with.';
 
+-- PostgreSQL runs a caller's own leakproof conditions before a policy that it thinks dearer, and whether the policy then
+-- ran at all can be seen (an error, EXPLAIN ANALYZE): that would confirm a guessed value of another store. Reading a
+-- jsonb by subscript costs nothing in the planner's eyes, so a condition of that form always comes first.
+CREATE FUNCTION retail.current_store_map() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog
+AS $$
+    SELECT coalesce(jsonb_object_agg(store_id, true), '{}') FROM unnest(retail.current_store_ids()) AS store_id
+$$;
+COMMENT ON FUNCTION retail.current_store_map IS 'The same stores as keys of an object: what every policy looks at first.';
+
 CREATE FUNCTION retail.set_store_context(token text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
 AS $$
@@ -121,10 +131,10 @@ COMMENT ON FUNCTION retail.set_store_context IS
     'Puts a sealed context in force until the end of the transaction; refuses one that does not hold or names an unknown or inactive store.';
 
 REVOKE ALL ON FUNCTION retail.install_context_key(text, bytea), retail.open_context(text), retail.current_caller(),
-    retail.current_store_ids(), retail.set_store_context(text) FROM PUBLIC;
+    retail.current_store_ids(), retail.current_store_map(), retail.set_store_context(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION retail.install_context_key(text, bytea) TO zava_seeder;
 GRANT EXECUTE ON FUNCTION retail.current_caller() TO zava_audit;
-GRANT EXECUTE ON FUNCTION retail.current_store_ids() TO mcp_user;
+GRANT EXECUTE ON FUNCTION retail.current_store_ids(), retail.current_store_map() TO mcp_user;
 GRANT EXECUTE ON FUNCTION retail.set_store_context(text) TO mcp_user;
 
 RESET ROLE;

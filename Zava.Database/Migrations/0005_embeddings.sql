@@ -75,7 +75,8 @@ CREATE INDEX idx_embedding_queue_available ON retail.embedding_queue (embedding_
 CREATE FUNCTION retail.product_embedding_text(product_name text, product_description text, tags text[]) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog
 AS $$
-    SELECT concat_ws('. ', product_name, rtrim(product_description, '. '), array_to_string(tags, ', '))
+    -- No model reads 8,000 characters to the end, and one endless text must not fill a worker's memory.
+    SELECT left(concat_ws('. ', product_name, rtrim(product_description, '. '), array_to_string(tags, ', ')), 8000)
 $$;
 REVOKE ALL ON FUNCTION retail.product_embedding_text(text, text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION retail.product_embedding_text(text, text, text[]) TO zava_worker;

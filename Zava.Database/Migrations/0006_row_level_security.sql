@@ -1,18 +1,19 @@
 -- Who may touch which rows. Nothing is granted by default, and FORCE holds the owner to the policies too.
--- Every policy wraps the function in a sub-select: PostgreSQL then calls it once per statement, not once per row.
+-- Every policy wraps its functions in sub-selects: PostgreSQL then calls them once per statement, not once per row. The
+-- first condition keeps other conditions from running before it (see current_store_map), the second finds the index.
 
 DO $$
 DECLARE
     tenant_table text;
+    is_callers CONSTANT text := '((SELECT retail.current_store_map()))[store_id::text] IS NOT NULL
+                                 AND store_id = ANY ((SELECT retail.current_store_ids())::text[])';
 BEGIN
     FOREACH tenant_table IN ARRAY ARRAY['stores', 'customers', 'products', 'sales_transactions', 'sales_transaction_items',
                                         'product_embeddings', 'embedding_queue'] LOOP
         EXECUTE format('ALTER TABLE retail.%I ENABLE ROW LEVEL SECURITY', tenant_table);
         EXECUTE format('ALTER TABLE retail.%I FORCE ROW LEVEL SECURITY', tenant_table);
-        EXECUTE format('CREATE POLICY %I ON retail.%I FOR ALL TO mcp_user
-                          USING (store_id = ANY ((SELECT retail.current_store_ids())::text[]))
-                          WITH CHECK (store_id = ANY ((SELECT retail.current_store_ids())::text[]))',
-                       tenant_table || '_store_isolation', tenant_table);
+        EXECUTE format('CREATE POLICY %I ON retail.%I FOR ALL TO mcp_user USING (%s) WITH CHECK (%s)',
+                       tenant_table || '_store_isolation', tenant_table, is_callers, is_callers);
         EXECUTE format('CREATE POLICY %I ON retail.%I FOR SELECT TO zava_backup USING (true)',
                        tenant_table || '_backup', tenant_table);
     END LOOP;
@@ -49,7 +50,8 @@ ALTER TABLE retail.audit_log ENABLE ROW LEVEL SECURITY;
 ALTER TABLE retail.audit_log FORCE ROW LEVEL SECURITY;
 CREATE POLICY audit_log_append ON retail.audit_log FOR INSERT TO zava_audit WITH CHECK (true);
 CREATE POLICY audit_log_store_isolation ON retail.audit_log FOR SELECT TO mcp_user
-    USING (store_id = ANY ((SELECT retail.current_store_ids())::text[]));
+    USING (((SELECT retail.current_store_map()))[store_id::text] IS NOT NULL
+           AND store_id = ANY ((SELECT retail.current_store_ids())::text[]));
 CREATE POLICY audit_log_backup ON retail.audit_log FOR SELECT TO zava_backup USING (true);
 CREATE POLICY audit_log_ops ON retail.audit_log FOR SELECT TO zava_ops USING (true);
 GRANT SELECT ON retail.audit_log TO mcp_user, zava_backup, zava_ops;

@@ -28,7 +28,7 @@ static class ArgumentValidator
     static bool Matches(JsonElement schema, JsonElement value) =>
         Types(schema).Any(type => HasType(type, value)) && value.ValueKind switch
         {
-            JsonValueKind.String => value.GetString()!.Length is var length
+            JsonValueKind.String => TextOf(value) is { } text && text.Length is var length
                 && length >= Number(schema, "minLength", 0) && length <= Number(schema, "maxLength", int.MaxValue)
                 && (Text(schema, "format") != "uuid" || value.TryGetGuid(out _)),
             JsonValueKind.Number => value.GetDouble() is var number
@@ -38,6 +38,19 @@ static class ArgumentValidator
                 && (!schema.TryGetProperty("items", out var items) || value.EnumerateArray().All(item => Matches(items, item))),
             _ => true,
         };
+
+    // PostgreSQL stores no NUL, and a lone half of a surrogate pair is no character.
+    static string? TextOf(JsonElement value)
+    {
+        try
+        {
+            return value.GetString() is { } text && !text.Contains('\0') ? text : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
 
     static bool HasType(string type, JsonElement value) => type switch
     {

@@ -40,7 +40,8 @@ static class ToolCallFilter
     static string? Explain(PostgresException refused) => refused.SqlState switch
     {
         PostgresErrorCodes.InvalidAuthorizationSpecification when refused.MessageText.StartsWith("Invalid or inactive store", StringComparison.Ordinal)
-            => "store_id: the store does not exist or is not active. Allowed: a store_id that list_stores returns.",
+            => $"store_id: a store that was asked for, or that the token names, does not exist or is not active " +
+               $"({refused.MessageText[(refused.MessageText.IndexOf(':') + 2)..]}). Allowed: an active store that the token names.",
         PostgresErrorCodes.ObjectNotInPrerequisiteState
             => "Search is not ready: no product has been embedded with the configured embedding model yet. Try again in a minute.",
         PostgresErrorCodes.QueryCanceled => "The query took too long and was stopped. Ask for less: one store, a lower limit.",

@@ -22,11 +22,11 @@ public sealed class SchemaTests(DatabaseTemplate template) : IAsyncLifetime
             """));
 
     [Fact]
-    public async Task Every_policy_of_the_application_wraps_the_context_in_a_sub_select() =>
+    public async Task Every_policy_of_the_application_asks_first_for_the_context_and_wraps_it_in_a_sub_select() =>
         Assert.Equal("", await ListAsync("""
             SELECT policyname FROM pg_policies
              WHERE schemaname = 'retail' AND 'mcp_user' = ANY (roles)
-               AND (qual !~ '\( SELECT retail\.current_store_ids\(\)' OR (cmd = 'ALL' AND with_check IS DISTINCT FROM qual))
+               AND (qual !~ '^\(\(\( SELECT retail\.current_store_map\(\).* AND .*\( SELECT retail\.current_store_ids\(\)' OR (cmd = 'ALL' AND with_check IS DISTINCT FROM qual))
             """));
 
     [Fact]
@@ -97,15 +97,17 @@ public sealed class SchemaTests(DatabaseTemplate template) : IAsyncLifetime
         await AssertRefused(_database.As(DatabaseRole.Seeder), "zava_owner");
         await AssertRefused(_database.As("zava_maintenance"), "zava_owner");
 
-        await _database.ExecuteAsync("ALTER ROLE zava_ops BYPASSRLS");
-        try
-        {
-            await AssertRefused(_database.As("zava_ops"), "BYPASSRLS");
-        }
-        finally
-        {
-            await _database.ExecuteAsync("ALTER ROLE zava_ops NOBYPASSRLS");
-        }
+        await AssertRefused(_database.As("zava_backup"), "zava_backup");
+        foreach (var attribute in (string[])["BYPASSRLS", "CREATEROLE", "REPLICATION"])
+            try
+            {
+                await _database.ExecuteAsync($"ALTER ROLE zava_ops {attribute}");
+                await AssertRefused(_database.As("zava_ops"), attribute);
+            }
+            finally
+            {
+                await _database.ExecuteAsync($"ALTER ROLE zava_ops NO{attribute}");
+            }
 
         static async Task AssertRefused(NpgsqlDataSource source, string reason) => Assert.Contains(reason,
             (await Assert.ThrowsAsync<DatabaseSetupException>(() => RoleSafety.VerifyAsync(source, TestContext.Current.CancellationToken))).Message);

@@ -33,7 +33,11 @@ public sealed class DatabaseTemplate : IAsyncLifetime
         _server = await PostgresServer.StartAsync(TestContext.Current.CancellationToken);
         await DropLeftoversAsync();
         var password = RandomNumberGenerator.GetHexString(32);
-        await _server.ExecuteAsync($"CREATE ROLE {Administrator} LOGIN CREATEROLE CREATEDB PASSWORD '{password}'");
+        // Kept from run to run: from PostgreSQL 16 on, only the role that made the others may grant them.
+        await _server.ExecuteAsync($"""
+            DO $$ BEGIN CREATE ROLE {Administrator} LOGIN CREATEROLE CREATEDB; EXCEPTION WHEN duplicate_object THEN END $$;
+            ALTER ROLE {Administrator} PASSWORD '{password}'
+            """);
         await _server.ExecuteAsync($"CREATE DATABASE {Template} OWNER {Administrator}");
         await using (var superuser = NpgsqlDataSource.Create(_server.Administrator(Template)))
         await using (var allow = superuser.CreateCommand("CREATE EXTENSION vector"))
@@ -84,6 +88,5 @@ public sealed class DatabaseTemplate : IAsyncLifetime
                 databases.Add(reader.GetString(0));
         foreach (var database in databases)
             await _server.ExecuteAsync($"DROP DATABASE {database} WITH (FORCE)");
-        await _server.ExecuteAsync($"DROP ROLE IF EXISTS {Administrator}");
     }
 }

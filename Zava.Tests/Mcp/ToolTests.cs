@@ -92,7 +92,7 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
     {
         Assert.Equal(["bellevue", "online", "redmond", "seattle"], StoresOf(await AnswerAsync("head-office", "list_stores"), "stores"));
         Assert.Equal(["bellevue"], StoresOf(await AnswerAsync("head-office", "semantic_search_products", new() { ["query"] = "mug", ["store_id"] = "bellevue" }), "products"));
-        Assert.Contains("does not exist or is not active", await ErrorAsync("semantic_search_products", new() { ["query"] = "mug", ["store_id"] = "nowhere" }, "head-office"));
+        Assert.Contains("does not exist or is not active (nowhere)", await ErrorAsync("semantic_search_products", new() { ["query"] = "mug", ["store_id"] = "nowhere" }, "head-office"));
     }
 
     [Fact]
@@ -161,6 +161,7 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
         { "semantic_search_products", """{"query": "mug", "store_id": "*"}""", "store_id: '*' is not a store that you may see. Allowed: seattle." },
         { "semantic_search_products", """{"query": "mug", "store_id": "seattle,redmond"}""", "store_id: 'seattle,redmond' is not a store that you may see. Allowed: seattle." },
         { "get_product", """{"product_id": "not-a-uuid"}""", "product_id: \"not-a-uuid\" was sent. Allowed: a UUID such as" },
+        { "get_product", """{"sku": "a\u0000b"}""", "sku: \"a\\u0000b\" was sent. Allowed: a text of 1 to 50 characters" },
         { "get_product", "{}", "product_id, sku: exactly one of the two must be given." },
         { "get_product", """{"sku": "NO-SUCH"}""", "No product that you may see has this product_id or sku" },
         { "get_multiple_table_schemas", """{"table_names": []}""", "table_names: [] was sent. Allowed: a list of 1 to 20 items, each a text" },

@@ -157,6 +157,42 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
     }
 
     [Fact]
+    public async Task A_row_that_an_editor_holds_is_left_to_the_editor()
+    {
+        await AddAsync("A");
+        await AddAsync("B");
+        var claim = Guid.NewGuid();
+        var claimed = await ClaimAsync(claim);
+        await using var editor = await _database.As(null).OpenConnectionAsync(Cancelled);
+        await editor.ExecuteAsync("BEGIN");
+        await editor.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup' WHERE sku = 'B'");
+        Assert.Equal(1, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancelled));
+        await editor.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup' WHERE sku = 'A'");
+        await editor.ExecuteAsync("COMMIT");
+        Assert.All(await ClaimAsync(Guid.NewGuid()), text => Assert.StartsWith("Cup", text.Text));
+    }
+
+    [Fact]
+    public async Task A_product_that_was_added_across_a_change_of_model_is_found()
+    {
+        await using var seller = await _database.As(null).OpenConnectionAsync(Cancelled);
+        await seller.ExecuteAsync("BEGIN");
+        await seller.ExecuteAsync("INSERT INTO retail.products (store_id, sku, product_name, price) VALUES ('seattle', 'A', 'Mug', 1)");
+        var other = new EmbeddingQueue(_database.As(DatabaseRole.Worker), new("text-embedding-3-small", 1536));
+        await other.ActivateModelAsync(Cancelled);
+        Assert.Equal(0, await other.EnqueueMissingAsync(Cancelled));
+        await seller.ExecuteAsync("COMMIT");
+        Assert.Equal(1, await other.EnqueueMissingAsync(Cancelled));
+    }
+
+    [Fact]
+    public async Task An_endless_text_is_cut()
+    {
+        await _database.ExecuteAsync("INSERT INTO retail.products (store_id, sku, product_name, product_description, price) VALUES ('seattle', 'A', 'Mug', repeat('x', 2000000), 1)");
+        Assert.Equal(8000, Assert.Single(await ClaimAsync(Guid.NewGuid())).Text.Length);
+    }
+
+    [Fact]
     public async Task A_known_model_with_other_dimensions_is_refused() =>
         Assert.Contains("512 dimensions, but 256", (await Assert.ThrowsAsync<DatabaseSetupException>(() =>
             new EmbeddingQueue(_database.As(DatabaseRole.Worker), Model with { Dimensions = 256 }).ActivateModelAsync(Cancelled))).Message);
