@@ -33,11 +33,12 @@ var seeder = builder.AddProject<Projects.Zava_Seeder>("seeder")
     .WithEnvironment("Database__ContextKey__Secret", contextKey)
     .WaitFor(database);
 
-// Its options are passed on: dotnet run --project Zava.AppHost -- --scale 2 --seed 7 --as-of 2026-01-31
-if (builder.ExecutionContext.IsRunMode)
-    foreach (var option in (string[])["scale", "seed", "as-of"])
-        if (builder.Configuration[option] is { Length: > 0 } value)
-            seeder.WithArgs($"--{option}", value);
+// Its options are passed on: dotnet run --project Zava.AppHost -- --scale 2 --seed 7 --as-of 2026-01-31 --no-sample-data
+for (var i = 0; i < args.Length && builder.ExecutionContext.IsRunMode; i++)
+    if (args[i] is "--no-sample-data")
+        seeder.WithArgs(args[i]);
+    else if (args[i] is "--scale" or "--seed" or "--as-of" && i + 1 < args.Length)
+        seeder.WithArgs(args[i], args[++i]);
 
 // The services each have a login of their own. WithReference(database) would hand them the administrator's password.
 builder.AddProject<Projects.Zava_EmbeddingWorker>("embedding-worker")

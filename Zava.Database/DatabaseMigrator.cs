@@ -18,7 +18,15 @@ public sealed class DatabaseMigrator(string seederConnectionString, ILogger<Data
     public int Run()
     {
         var owner = ActingAsOwner(seederConnectionString);
-        CreateSchema(owner);
+        using var dataSource = NpgsqlDataSource.Create(owner);
+        using var connection = dataSource.OpenConnection();
+        // Two seeders at once: the second waits and then finds nothing to do. The lock ends with the connection.
+        using (var prepare = new NpgsqlCommand("SELECT pg_advisory_lock(hashtext('zava migrations'))", connection) { CommandTimeout = 0 })
+            prepare.ExecuteNonQuery();
+        // The journal of migrations lives in the schema, so the schema is there before the first migration.
+        using (var create = new NpgsqlCommand("CREATE SCHEMA IF NOT EXISTS retail", connection))
+            create.ExecuteNonQuery();
+
         var engine = DeployChanges.To
             .PostgresqlDatabase(owner)
             .WithScriptsEmbeddedInAssembly(typeof(DatabaseMigrator).Assembly, name => name.Contains(".Migrations."))
@@ -32,14 +40,6 @@ public sealed class DatabaseMigrator(string seederConnectionString, ILogger<Data
         return result.Successful
             ? result.Scripts.Count()
             : throw new DatabaseSetupException($"Migration {result.ErrorScript?.Name} failed: {result.Error.Message}", result.Error);
-    }
-
-    // The journal of migrations lives in the schema, so the schema is there before the first migration.
-    static void CreateSchema(string owner)
-    {
-        using var dataSource = NpgsqlDataSource.Create(owner);
-        using var create = dataSource.CreateCommand("CREATE SCHEMA IF NOT EXISTS retail");
-        create.ExecuteNonQuery();
     }
 
     sealed class Log(ILogger logger) : IUpgradeLog

@@ -19,7 +19,7 @@ static class ScramVerifier
     public static string Create(string password)
     {
         if (password.Any(c => c is < ' ' or > '~'))
-            throw new ArgumentException("Database passwords must be printable ASCII.", nameof(password));
+            throw new DatabaseSetupException("Database:Passwords must be printable ASCII.");
 
         var salt = RandomNumberGenerator.GetBytes(16);
         var salted = Rfc2898DeriveBytes.Pbkdf2(

@@ -24,6 +24,7 @@ public sealed class EmbeddingQueue(NpgsqlDataSource dataSource, EmbeddingModel m
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        // The update that changes nothing locks the row: of two workers that start together, one waits.
         await using (var register = new NpgsqlCommand("""
             INSERT INTO retail.embedding_models (embedding_model, dimensions) VALUES ($1, $2)
             ON CONFLICT (embedding_model) DO UPDATE SET state = embedding_models.state

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.AI;
 using Npgsql;
+using Zava.Database;
 
 namespace Zava.EmbeddingWorker;
 
@@ -9,6 +10,7 @@ public sealed class EmbeddingWorkerService(
     EmbeddingQueue queue,
     IEmbeddingGenerator<string, Embedding<float>> generator,
     NpgsqlDataSource dataSource,
+    IHostApplicationLifetime lifetime,
     ILogger<EmbeddingWorkerService> logger) : BackgroundService
 {
     // Small enough that a lost batch is cheap, large enough that a remote provider's round trip is shared.
@@ -36,9 +38,18 @@ public sealed class EmbeddingWorkerService(
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
             }
-            catch (NpgsqlException lost)
+            catch (DatabaseSetupException refused)
             {
-                logger.LogWarning(lost, "The database did not answer; trying again in {Delay}", PollInterval);
+                logger.LogCritical("{Reason}", refused.Message);
+                Environment.ExitCode = 1;
+                lifetime.StopApplication();
+                return;
+            }
+            catch (NpgsqlException failed)
+            {
+                logger.LogWarning(failed, failed is PostgresException
+                    ? "PostgreSQL refused a statement; trying again in {Delay}"
+                    : "The database did not answer; trying again in {Delay}", PollInterval);
                 await Task.Delay(PollInterval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }

@@ -8,6 +8,10 @@ using Zava.Seeder;
 using Zava.Seeder.Catalogue;
 using Zava.ServiceDefaults;
 
+// A log has no width; without this, lines would be broken at 80 columns.
+if (Console.IsOutputRedirected)
+    AnsiConsole.Profile.Width = 250;
+
 var command = SeedCommand.Create("Migrates the Zava database and loads sample data.", async (options, asOfWasGiven, cancellationToken) =>
 {
     var builder = Host.CreateApplicationBuilder();

@@ -31,7 +31,7 @@ public static class SeedCommand
         };
         var asOf = new Option<DateOnly?>("--as-of")
         {
-            Description = "Last day with transactions, as 2026-01-31; yesterday when left out",
+            Description = "Last day with transactions, as 2026-01-31; the last day that is over everywhere when left out",
             CustomParser = result =>
             {
                 if (DateOnly.TryParseExact(result.Tokens[0].Value, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
@@ -48,9 +48,12 @@ public static class SeedCommand
         {
             var given = parsed.GetValue(asOf);
             var options = new SeedOptions(
-                parsed.GetValue(scale), parsed.GetValue(seed), given ?? DateOnly.FromDateTime(DateTime.UtcNow).AddDays(-1));
+                parsed.GetValue(scale), parsed.GetValue(seed), given ?? LastDayOverEverywhere());
             return handler(parsed.GetValue(none) ? null : options, given is not null, cancellationToken);
         });
         return command;
     }
+
+    // No store's clock is further behind than UTC-12.
+    static DateOnly LastDayOverEverywhere() => DateOnly.FromDateTime(DateTime.UtcNow.AddHours(-12)).AddDays(-1);
 }

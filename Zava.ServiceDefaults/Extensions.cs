@@ -32,6 +32,8 @@ public static class Extensions
     /// <summary>Logs, metrics and traces; exported by OTLP when the standard OTEL_EXPORTER_OTLP_ENDPOINT is set.</summary>
     public static TBuilder ConfigureOpenTelemetry<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
+        // At Information it logs every statement, the idle worker's too; traces have them.
+        builder.Logging.AddFilter("Npgsql", LogLevel.Warning);
         builder.Logging.AddOpenTelemetry(logging =>
         {
             logging.IncludeFormattedMessage = true;

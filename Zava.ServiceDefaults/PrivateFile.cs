@@ -10,7 +10,7 @@ public static class PrivateFile
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        var draft = $"{path}.{Environment.ProcessId}";
+        var draft = $"{path}.{Path.GetRandomFileName()}";
         using (var writer = new StreamWriter(draft, options))
             writer.Write(text);
         File.Move(draft, path, overwrite: true);

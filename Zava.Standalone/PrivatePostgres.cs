@@ -35,9 +35,12 @@ public sealed class PrivatePostgres : IAsyncDisposable
     public static async Task<PrivatePostgres> StartAsync(
         string folder, IEnumerable<string> settings, CancellationToken cancellationToken)
     {
+        if (!OperatingSystem.IsLinux())
+            throw new InvalidOperationException("A private PostgreSQL is for Linux: start Docker and Zava.AppHost instead (F5).");
         folder = await RequireAsync(["locate", folder], cancellationToken);
         await RequireAsync(["init", folder], cancellationToken);
 
+        var password = (await File.ReadAllTextAsync(Path.Combine(folder, "password"), cancellationToken)).Trim();
         var port = FreePort();
         var start = StartInfo(["run", folder, port.ToString(), .. settings]);
         start.RedirectStandardInput = true;
@@ -50,7 +53,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
             Username = "postgres",
             // Whoever took the port before PostgreSQL could would otherwise ask for the password in clear.
             RequireAuth = "ScramSHA256",
-            Password = (await File.ReadAllTextAsync(Path.Combine(folder, "password"), cancellationToken)).Trim(),
+            Password = password,
         }.ConnectionString);
         try
         {

@@ -1,6 +1,11 @@
 using System.CommandLine;
+using Spectre.Console;
 using Zava.Seeder;
 using Zava.Standalone;
+
+// A log has no width; without this, lines would be broken at 80 columns.
+if (Console.IsOutputRedirected)
+    AnsiConsole.Profile.Width = 250;
 
 var command = SeedCommand.Create(
     "Runs the whole Zava stack in one process on a private PostgreSQL, for a machine without Docker.", StandaloneStack.RunAsync);

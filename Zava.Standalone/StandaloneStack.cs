@@ -57,10 +57,19 @@ static class StandaloneStack
         {
             await worker.StartAsync(cancellationToken);
             await server.StartAsync(cancellationToken);
-            var (embedded, products) = await WaitForEmbeddingsAsync(settings, cancellationToken);
-            AnsiConsole.MarkupLineInterpolated($"{embedded} of {products} products are embedded.");
-            AnsiConsole.MarkupLineInterpolated($"[bold]Ready after {started.Elapsed.TotalSeconds:0.0} s.[/] Ctrl-C stops everything.");
-            await StoppedAsync(cancellationToken, worker, server);
+            using var gaveUp = WhenOneGivesUp(worker, server);
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, gaveUp.Token);
+            try
+            {
+                var (embedded, products) = await WaitForEmbeddingsAsync(settings, over.Token);
+                AnsiConsole.MarkupLineInterpolated($"{embedded} of {products} products are embedded.");
+                AnsiConsole.MarkupLineInterpolated($"[bold]Ready after {started.Elapsed.TotalSeconds:0.0} s.[/] Ctrl-C stops everything.");
+                await Task.Delay(Timeout.Infinite, over.Token);
+            }
+            catch (OperationCanceledException) when (gaveUp.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                throw new InvalidOperationException("The embedding worker or the MCP server gave up; the reason is above.");
+            }
         }
         finally
         {
@@ -89,6 +98,7 @@ static class StandaloneStack
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = Environments.Development, ApplicationName = "Zava.EmbeddingWorker" });
         builder.Configuration.AddConfiguration(settings.ForWorker);
         ConfigureConsole(builder.Logging);
+        builder.Services.AddSingleton<IHostLifetime, ManagedLifetime>();
         builder.AddServiceDefaults();
         builder.AddEmbeddingWorker();
         return builder.Build();
@@ -100,6 +110,7 @@ static class StandaloneStack
         builder.Configuration.AddConfiguration(settings.ForServer);
         ConfigureConsole(builder.Logging);
         builder.WebHost.UseUrls($"http://localhost:{StandaloneSettings.Port}");
+        builder.Services.AddSingleton<IHostLifetime, ManagedLifetime>();
         builder.AddServiceDefaults();
         builder.AddZavaMcpServer();
         var app = builder.Build();
@@ -113,8 +124,8 @@ static class StandaloneStack
     {
         logging.AddSimpleConsole(console => console.SingleLine = true);
         logging.AddFilter<ConsoleLoggerProvider>(null, LogLevel.Warning);
-        // A host that does not start throws, and the reason is said once, without a stack trace.
-        logging.AddFilter<ConsoleLoggerProvider>("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
+        // A host that does not start (event 11) throws, and the reason is said once, without a stack trace.
+        logging.AddFilter<ConsoleLoggerProvider>("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
     }
 
     /// <returns>How many products are embedded, of how many; fewer only where the worker failed and will try again.</returns>
@@ -143,15 +154,9 @@ static class StandaloneStack
         });
     }
 
-    /// <summary>Completes when the user stops the program or when one of the hosts gives up.</summary>
-    static async Task StoppedAsync(CancellationToken cancellationToken, params IEnumerable<IHost> hosts)
-    {
-        var stopped = new TaskCompletionSource();
-        using var byUser = cancellationToken.Register(() => stopped.TrySetResult());
-        var byHosts = hosts.Select(host => host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(() => stopped.TrySetResult())).ToList();
-        await stopped.Task;
-        byHosts.ForEach(registration => registration.Dispose());
-    }
+    /// <summary>Is cancelled when a host stops by itself, as it does when a part of it fails.</summary>
+    static CancellationTokenSource WhenOneGivesUp(params IEnumerable<IHost> hosts) => CancellationTokenSource.CreateLinkedTokenSource(
+        [.. hosts.Select(host => host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping)]);
 
     static string FindFolder()
     {

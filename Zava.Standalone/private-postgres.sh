@@ -13,15 +13,24 @@ run_as=()
 [ "$(id -u)" != 0 ] || run_as=(setpriv --reuid postgres --regid postgres --init-groups)
 clean=(env -i "PATH=$PATH" LANG=C.UTF-8 TZ=UTC)
 
+# 0.8 brought the iterative scans that filtered search needs.
+has_pgvector() {
+    local control version
+    control=$("$1/pg_config" --sharedir)/extension/vector.control
+    [ -f "$control" ] || return 1
+    version=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" "$control")
+    [ "$(printf '%s\n' 0.8 "$version" | sort -V | head -1)" = 0.8 ]
+}
+
 postgres_bin() {
     local bin
     for bin in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -rV); do
-        if [ -x "$bin/postgres" ] && [ -f "$("$bin/pg_config" --sharedir)/extension/vector.control" ]; then
+        if [ -x "$bin/postgres" ] && has_pgvector "$bin"; then
             echo "$bin"
             return
         fi
     done
-    echo "No PostgreSQL server with pgvector is installed; ./zava up installs both on Debian and Ubuntu." >&2
+    echo "No PostgreSQL server with pgvector 0.8 or newer is installed; ./zava up installs both on Debian and Ubuntu." >&2
     return 1
 }
 
@@ -63,7 +72,7 @@ locate)
     mkdir -p "$2"
     dir=$(cd "$2" && pwd -P)
     # Read from / : the working folder itself may be closed to the PostgreSQL user.
-    if (cd / && "${run_as[@]}" test -x "$dir" 2>/dev/null); then
+    if (cd / && ${run_as[@]+"${run_as[@]}"} test -x "$dir" 2>/dev/null); then
         echo "$dir"
     else
         echo "/var/lib/postgresql/zava-$(printf %s "$dir" | sha256sum | cut -c1-12)"
@@ -81,7 +90,7 @@ init)
     mkdir "$dir/data.new"
     [ "$(id -u)" != 0 ] || chown -R postgres: "$dir"
     cd /
-    "${run_as[@]}" "${clean[@]}" "$bin/initdb" -D "$dir/data.new" -U postgres --auth=scram-sha-256 --pwfile="$dir/password" \
+    ${run_as[@]+"${run_as[@]}"} "${clean[@]}" "$bin/initdb" -D "$dir/data.new" -U postgres --auth=scram-sha-256 --pwfile="$dir/password" \
         --encoding=UTF8 --locale=C.UTF-8 > /dev/null
     mv "$dir/data.new" "$dir/data" # only a complete cluster has the name
     ;;
@@ -99,14 +108,14 @@ run)
     bin=$(cluster_bin "$dir")
     cd /
     # A session of its own, or Ctrl-C in the terminal would stop PostgreSQL before the services that use it.
-    exec setsid "${run_as[@]}" "${clean[@]}" bash -c '
+    exec setsid ${run_as[@]+"${run_as[@]}"} "${clean[@]}" bash -c '
         trap "" INT HUP
         exec 3<&0
         "$@" </dev/null >>"$0" 2>&1 3<&- 9>&- &
         server=$!
         { cat <&3 >/dev/null; kill -INT $server; } 2>/dev/null &
         wait $server' "$dir/log" "$bin/postgres" -D "$dir/data" -c "port=$port" -c listen_addresses=127.0.0.1 \
-        -c unix_socket_directories= -c shared_preload_libraries=pg_stat_statements "${settings[@]}"
+        -c unix_socket_directories= -c shared_preload_libraries=pg_stat_statements ${settings[@]+"${settings[@]}"}
     ;;
 *)
     sed -n '2,9s/^# \{0,1\}//p' "$0" >&2

@@ -1,5 +1,5 @@
--- What changed, by whom. zava_audit owns the log and the only functions that write it; nobody, its owner included, can
--- change or remove an entry through SQL.
+-- What changed, by whom. zava_audit owns the log and the only functions that write it, and logs in nowhere; UPDATE,
+-- DELETE and TRUNCATE raise for everybody.
 
 SET ROLE zava_audit;
 

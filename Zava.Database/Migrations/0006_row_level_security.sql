@@ -56,3 +56,6 @@ CREATE POLICY audit_log_backup ON retail.audit_log FOR SELECT TO zava_backup USI
 CREATE POLICY audit_log_ops ON retail.audit_log FOR SELECT TO zava_ops USING (true);
 GRANT SELECT ON retail.audit_log TO mcp_user, zava_backup, zava_ops;
 RESET ROLE;
+
+-- What these two own is complete; a migration that adds to it grants this again.
+REVOKE CREATE ON SCHEMA retail FROM zava_keeper, zava_audit;

@@ -7,3 +7,4 @@ CREATE TABLE retail.sample_data (
     as_of DATE NOT NULL
 );
 COMMENT ON TABLE retail.sample_data IS 'Arguments of the sample data in this database; empty where the data is a retailer''s own.';
+GRANT SELECT ON retail.sample_data, retail.schema_versions TO zava_backup;

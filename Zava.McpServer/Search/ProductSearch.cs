@@ -24,7 +24,7 @@ public sealed class ProductSearch(
         var vector = new HalfVector(Array.ConvertAll(embedding.ToArray(), number => (Half)number));
         return await database.QueryAsync(context, new NpgsqlBatchCommand("""
             SELECT s.store_id, s.product_id, s.sku, s.product_name, s.product_description, s.brand, c.category_name,
-                   s.price, st.currency, p.current_stock, p.rating_average, s.similarity_score,
+                   s.price, st.currency, coalesce(p.current_stock, 0), p.rating_average, s.similarity_score,
                    coalesce(s.similarity_score < m.similarity_floor, FALSE)
               FROM retail.search_products_by_similarity($1, $2, $3, $4, $5) s
               JOIN retail.products p ON p.store_id = s.store_id AND p.product_id = s.product_id
@@ -46,7 +46,7 @@ public sealed class ProductSearch(
         row => new ProductMatch(
             row.GetString(0), row.GetGuid(1), row.GetString(2), row.GetString(3), row.GetNullable<string>(4), row.GetNullable<string>(5),
             row.GetNullable<string>(6), row.GetDecimal(7), row.GetString(8), row.GetInt32(9),
-            row.IsDBNull(10) ? null : row.GetDecimal(10), Math.Round(row.GetDouble(11), 4), row.GetBoolean(12)),
+            row.GetNullable<decimal?>(10), Math.Round(row.GetDouble(11), 4), row.GetBoolean(12)),
         cancellationToken);
     }
 }

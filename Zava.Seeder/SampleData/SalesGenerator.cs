@@ -34,7 +34,9 @@ sealed class SalesGenerator
 
     Transaction Make(DateTime date, string receipt)
     {
-        _returnable.RemoveAll(line => line.Date < date - ReturnWindow);
+        // In order of time: what has become too old is at the front.
+        var inTime = _returnable.FindIndex(line => line.Date >= date - ReturnWindow);
+        _returnable.RemoveRange(0, inTime < 0 ? _returnable.Count : inTime);
         var type = _random.Pick<string>(("sale", .90), ("return", .07), ("exchange", .03));
         var returned = type == "sale" ? null : TakeReturnable(date);
         if (returned is null)

@@ -26,12 +26,16 @@ public sealed class SampleDataLoader(string seederConnectionString)
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
 
-        // Also waits for another seeder that is loading.
+        // Also waits for another seeder that is loading. Nothing that a running server reads is locked before it is clear
+        // that there is something to load.
         await ExecuteAsync("LOCK TABLE retail.sample_data IN EXCLUSIVE MODE");
-        foreach (var table in (string[])["stores", .. Tables])
-            await ExecuteAsync($"ALTER TABLE retail.{table} NO FORCE ROW LEVEL SECURITY");
         if (await IsLoadedAsync(connection, options, asOfWasGiven, cancellationToken))
             return 0;
+
+        await ExecuteAsync("SET LOCAL lock_timeout = '30s'");
+        foreach (var table in (string[])["stores", .. Tables])
+            await ExecuteAsync($"ALTER TABLE retail.{table} NO FORCE ROW LEVEL SECURITY");
+        await RefuseForeignDataAsync(connection, cancellationToken);
 
         foreach (var table in Tables)
             await ExecuteAsync($"ALTER TABLE retail.{table} DISABLE TRIGGER {table}_audit_trigger");
@@ -89,30 +93,37 @@ public sealed class SampleDataLoader(string seederConnectionString)
     static async Task<bool> IsLoadedAsync(
         NpgsqlConnection connection, SeedOptions options, bool asOfWasGiven, CancellationToken cancellationToken)
     {
-        await using (var command = new NpgsqlCommand("SELECT scale, seed, as_of FROM retail.sample_data", connection))
-        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
-            if (await reader.ReadAsync(cancellationToken))
-            {
-                var loaded = new SeedOptions(reader.GetInt32(0), reader.GetInt32(1), reader.GetFieldValue<DateOnly>(2));
-                // The default day moves on every night; only a day that was asked for must match.
-                return loaded == (asOfWasGiven ? options : options with { AsOf = loaded.AsOf })
-                    ? true
-                    : throw new DatabaseSetupException(
-                        $"The database holds sample data of --scale {loaded.Scale} --seed {loaded.Seed} --as-of {loaded.AsOf:yyyy-MM-dd}, " +
-                        "and other arguments were given: use the same ones, or load into a new database.");
-            }
+        await using var command = new NpgsqlCommand("SELECT scale, seed, as_of FROM retail.sample_data", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        if (!await reader.ReadAsync(cancellationToken))
+            return false;
 
+        var loaded = new SeedOptions(reader.GetInt32(0), reader.GetInt32(1), reader.GetFieldValue<DateOnly>(2));
+        // The default day moves on every night; only a day that was asked for must match.
+        return loaded == (asOfWasGiven ? options : options with { AsOf = loaded.AsOf })
+            ? true
+            : throw new DatabaseSetupException(
+                $"The database holds sample data of --scale {loaded.Scale} --seed {loaded.Seed} --as-of {loaded.AsOf:yyyy-MM-dd}, " +
+                "and other arguments were given: use the same ones, or load into a new database.");
+    }
+
+    static async Task RefuseForeignDataAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
         await using var foreign = new NpgsqlCommand(
             "SELECT EXISTS (SELECT FROM retail.products) OR EXISTS (SELECT FROM retail.customers)", connection);
-        return await foreign.ExecuteScalarAsync(cancellationToken) is true
-            ? throw new DatabaseSetupException(
-                "The database holds products or customers that are no sample data, so none was loaded; use --no-sample-data with it.")
-            : false;
+        if (await foreign.ExecuteScalarAsync(cancellationToken) is true)
+            throw new DatabaseSetupException(
+                "The database holds products or customers that are no sample data, so none was loaded; use --no-sample-data with it.");
     }
 
     static async Task<Dictionary<string, int>> AddSubcategoriesAsync(
         NpgsqlConnection connection, ProductCatalogue catalogue, CancellationToken cancellationToken)
     {
+        // A load that was rolled back has moved the sequence on; the same arguments have to give the same ids.
+        await using (var rewind = new NpgsqlCommand(
+            "SELECT setval(pg_get_serial_sequence('retail.product_categories', 'category_id'), (SELECT max(category_id) FROM retail.product_categories))", connection))
+            await rewind.ExecuteNonQueryAsync(cancellationToken);
+
         await using var command = new NpgsqlCommand("""
             INSERT INTO retail.product_categories (category_name, parent_category_id, description)
             SELECT sub.name, top.category_id, sub.description

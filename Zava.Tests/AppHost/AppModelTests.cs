@@ -126,8 +126,8 @@ public sealed class AppModelTests
     [Fact]
     public async Task Sample_data_options_are_passed_to_the_seeder()
     {
-        await using var model = await AppModel.BuildAsync("--scale", "2", "--seed", "7", "--as-of", "2026-01-31");
-        Assert.Equal(["--scale", "2", "--seed", "7", "--as-of", "2026-01-31"], await model.ArgumentsAsync("seeder"));
+        await using var model = await AppModel.BuildAsync("--no-sample-data", "--scale", "2", "--seed", "7", "--as-of", "2026-01-31");
+        Assert.Equal(["--no-sample-data", "--scale", "2", "--seed", "7", "--as-of", "2026-01-31"], await model.ArgumentsAsync("seeder"));
 
         await using var published = await AppModel.BuildAsync([.. AppModel.Publish, "--scale", "2"]);
         Assert.Empty(await published.ArgumentsAsync("seeder"));

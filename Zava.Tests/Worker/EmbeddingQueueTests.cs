@@ -15,13 +15,13 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
     TestDatabase _database = null!;
     EmbeddingQueue _queue = null!;
 
-    static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+    static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
         _database = await template.CreateDatabaseAsync();
         _queue = new(_database.As(DatabaseRole.Worker), Model);
-        await _queue.ActivateModelAsync(Cancelled);
+        await _queue.ActivateModelAsync(Cancellation);
     }
 
     public ValueTask DisposeAsync() => _database.DisposeAsync();
@@ -31,7 +31,7 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
 
     Task<long> QueuedAsync() => _database.ScalarAsync<long>("SELECT count(*) FROM retail.embedding_queue");
 
-    Task<List<ClaimedText>> ClaimAsync(Guid claim, int count = 10) => _queue.ClaimAsync(claim, count, TimeSpan.FromMinutes(1), Cancelled);
+    Task<List<ClaimedText>> ClaimAsync(Guid claim, int count = 10) => _queue.ClaimAsync(claim, count, TimeSpan.FromMinutes(1), Cancellation);
 
     static Embedding<float>[] VectorsFor(IReadOnlyCollection<ClaimedText> claimed, float value = 1) =>
         [.. claimed.Select(_ => new Embedding<float>(Enumerable.Repeat(value, 512).ToArray()))];
@@ -42,6 +42,18 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         await AddAsync("A");
         var claimed = Assert.Single(await ClaimAsync(Guid.NewGuid()));
         Assert.Equal("Mug. Keeps coffee hot. travel", claimed.Text);
+    }
+
+    [Fact]
+    public async Task A_change_wakes_listening_workers_and_tells_nothing_else()
+    {
+        await using var listener = await _database.As(DatabaseRole.Worker).OpenConnectionAsync(Cancellation);
+        await listener.ExecuteAsync($"LISTEN {EmbeddingQueue.Channel}");
+        var heard = new TaskCompletionSource<string>();
+        listener.Notification += (_, notification) => heard.TrySetResult($"{notification.Channel}:{notification.Payload}");
+        await AddAsync("A");
+        Assert.True(await listener.WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
+        Assert.Equal("embedding_queue:", await heard.Task);
     }
 
     [Theory]
@@ -66,7 +78,7 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         await AddAsync("A", "redmond");
         var claim = Guid.NewGuid();
         var claimed = await ClaimAsync(claim);
-        Assert.Equal(2, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancelled));
+        Assert.Equal(2, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancellation));
         Assert.Equal(0, await QueuedAsync());
         Assert.Equal(2L, await _database.ScalarAsync<long>("SELECT count(*) FROM retail.product_embeddings e JOIN retail.products USING (store_id, product_id) WHERE vector_dims(embedding) = 512"));
     }
@@ -94,7 +106,7 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         var claim = Guid.NewGuid();
         var claimed = await ClaimAsync(claim);
         await _database.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup'");
-        Assert.Equal(0, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancelled));
+        Assert.Equal(0, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancellation));
         Assert.StartsWith("Cup", Assert.Single(await ClaimAsync(Guid.NewGuid())).Text);
     }
 
@@ -106,9 +118,9 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         var old = await ClaimAsync(slow);
         await _database.ExecuteAsync("UPDATE retail.embedding_queue SET available_at = now() - interval '1 second'");
         var claimed = await ClaimAsync(quick);
-        Assert.Equal(1, await _queue.CompleteAsync(quick, claimed, VectorsFor(claimed, 2), Cancelled));
+        Assert.Equal(1, await _queue.CompleteAsync(quick, claimed, VectorsFor(claimed, 2), Cancellation));
         await _database.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup'");
-        Assert.Equal(0, await _queue.CompleteAsync(slow, old, VectorsFor(old), Cancelled));
+        Assert.Equal(0, await _queue.CompleteAsync(slow, old, VectorsFor(old), Cancellation));
         Assert.Equal(1, await QueuedAsync());
     }
 
@@ -118,7 +130,7 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         await AddAsync("A");
         var claim = Guid.NewGuid();
         var claimed = await ClaimAsync(claim);
-        await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancelled);
+        await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancellation);
         await _database.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup'");
         await _database.ExecuteAsync("DELETE FROM retail.products");
         Assert.Equal(0L, await _database.ScalarAsync<long>("SELECT (SELECT count(*) FROM retail.embedding_queue) + (SELECT count(*) FROM retail.product_embeddings)"));
@@ -130,14 +142,14 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         await AddAsync("A");
         var failed = Guid.NewGuid();
         await ClaimAsync(failed);
-        await _queue.ReleaseAsync(failed, "provider said no", Cancelled);
+        await _queue.ReleaseAsync(failed, "provider said no", Cancellation);
         Assert.Empty(await ClaimAsync(Guid.NewGuid()));
         Assert.Equal("provider said no after 1", await _database.ScalarAsync<string>("SELECT last_error || ' after ' || attempts FROM retail.embedding_queue"));
 
         await _database.ExecuteAsync("UPDATE retail.embedding_queue SET available_at = now() - interval '1 second'");
         var stopped = Guid.NewGuid();
         await ClaimAsync(stopped);
-        await _queue.ReleaseAsync(stopped, null, Cancelled);
+        await _queue.ReleaseAsync(stopped, null, Cancellation);
         Assert.Single(await ClaimAsync(Guid.NewGuid()));
     }
 
@@ -152,7 +164,7 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         var claim = Guid.NewGuid();
         var claimed = await ClaimAsync(claim);
         await Assert.ThrowsAsync<InvalidDataException>(() => _queue.CompleteAsync(claim, claimed,
-            [new(Enumerable.Repeat(value, length).ToArray())], Cancelled));
+            [new(Enumerable.Repeat(value, length).ToArray())], Cancellation));
         Assert.Equal(1, await QueuedAsync());
     }
 
@@ -163,10 +175,10 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         await AddAsync("B");
         var claim = Guid.NewGuid();
         var claimed = await ClaimAsync(claim);
-        await using var editor = await _database.As(null).OpenConnectionAsync(Cancelled);
+        await using var editor = await _database.As(null).OpenConnectionAsync(Cancellation);
         await editor.ExecuteAsync("BEGIN");
         await editor.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup' WHERE sku = 'B'");
-        Assert.Equal(1, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancelled));
+        Assert.Equal(1, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancellation));
         await editor.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup' WHERE sku = 'A'");
         await editor.ExecuteAsync("COMMIT");
         Assert.All(await ClaimAsync(Guid.NewGuid()), text => Assert.StartsWith("Cup", text.Text));
@@ -175,14 +187,14 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
     [Fact]
     public async Task A_product_that_was_added_across_a_change_of_model_is_found()
     {
-        await using var seller = await _database.As(null).OpenConnectionAsync(Cancelled);
+        await using var seller = await _database.As(null).OpenConnectionAsync(Cancellation);
         await seller.ExecuteAsync("BEGIN");
         await seller.ExecuteAsync("INSERT INTO retail.products (store_id, sku, product_name, price) VALUES ('seattle', 'A', 'Mug', 1)");
         var other = new EmbeddingQueue(_database.As(DatabaseRole.Worker), new("text-embedding-3-small", 1536));
-        await other.ActivateModelAsync(Cancelled);
-        Assert.Equal(0, await other.EnqueueMissingAsync(Cancelled));
+        await other.ActivateModelAsync(Cancellation);
+        Assert.Equal(0, await other.EnqueueMissingAsync(Cancellation));
         await seller.ExecuteAsync("COMMIT");
-        Assert.Equal(1, await other.EnqueueMissingAsync(Cancelled));
+        Assert.Equal(1, await other.EnqueueMissingAsync(Cancellation));
     }
 
     [Fact]
@@ -195,13 +207,13 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
     [Fact]
     public async Task A_known_model_with_other_dimensions_is_refused() =>
         Assert.Contains("512 dimensions, but 256", (await Assert.ThrowsAsync<DatabaseSetupException>(() =>
-            new EmbeddingQueue(_database.As(DatabaseRole.Worker), Model with { Dimensions = 256 }).ActivateModelAsync(Cancelled))).Message);
+            new EmbeddingQueue(_database.As(DatabaseRole.Worker), Model with { Dimensions = 256 }).ActivateModelAsync(Cancellation))).Message);
 
     [Fact]
     public async Task The_worker_login_sees_no_customer_no_sale_and_no_price()
     {
         await AddAsync("A");
-        await using var connection = await _database.As(DatabaseRole.Worker).OpenConnectionAsync(Cancelled);
+        await using var connection = await _database.As(DatabaseRole.Worker).OpenConnectionAsync(Cancellation);
         foreach (var sql in (string[])["SELECT count(*) FROM retail.customers", "SELECT count(*) FROM retail.sales_transactions",
             "SELECT price FROM retail.products", "UPDATE retail.products SET product_name = 'x'", "SELECT count(*) FROM retail.audit_log",
             "SELECT count(*) FROM retail.context_keys", "SELECT retail.set_store_context('x')"])
