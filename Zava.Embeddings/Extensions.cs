@@ -40,7 +40,7 @@ public static class Extensions
             new ApiKeyCredential(openAI.ApiKey!),
             openAI.Endpoint is { } endpoint ? new() { Endpoint = endpoint } : new());
         // Models before text-embedding-3, and many compatible servers, refuse a request that names dimensions.
-        int? asked = openAI.Model.StartsWith("text-embedding-3") ? openAI.Dimensions : null;
+        int? asked = openAI.Model.StartsWith("text-embedding-3", StringComparison.Ordinal) ? openAI.Dimensions : null;
         return client.GetEmbeddingClient(openAI.Model).AsIEmbeddingGenerator(asked);
     }
 }

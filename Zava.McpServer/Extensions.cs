@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using ModelContextProtocol.AspNetCore;
 using Zava.Database;
 using Zava.Embeddings;
@@ -22,9 +24,12 @@ public static class Extensions
     static readonly JsonSerializerOptions ResultJson = new(JsonSerializerOptions.Web)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.Strict,
-        TypeInfoResolver = new System.Text.Json.Serialization.Metadata.DefaultJsonTypeInfoResolver(),
+        NumberHandling = JsonNumberHandling.Strict,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
+
+    /// <summary>The address of the MCP endpoint of a server that clients reach at a base address.</summary>
+    public static string McpUrl(string baseAddress) => $"{baseAddress.TrimEnd('/')}{McpPath}";
 
     /// <summary>Adds the MCP server: identity, database, search and tools.</summary>
     /// <exception cref="InvalidOperationException">A setting is missing or wrong; the message names it.</exception>

@@ -29,7 +29,7 @@ CREATE TABLE retail.product_embeddings (
     product_id UUID NOT NULL,
     store_id VARCHAR(50) NOT NULL REFERENCES retail.stores (store_id),
     embedding_text TEXT NOT NULL,
-    -- No declared dimension: each model has its own, which its index enforces.
+    -- No declared dimension: each model has its own, which the worker checks.
     embedding public.halfvec NOT NULL,
     embedding_model VARCHAR(100) NOT NULL REFERENCES retail.embedding_models (embedding_model),
     created_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT CURRENT_TIMESTAMP,

@@ -16,7 +16,7 @@ sealed class DevelopmentTokens(DevelopmentIssuer issuer, IServer server, IOption
         var address = options.Value.PublicUrl?.ToString()
             ?? server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault()
             ?? "http://localhost";
-        var url = $"{address.TrimEnd('/')}/mcp";
+        var url = McpServer.Extensions.McpUrl(address);
         var tokens = Persona.All.ToDictionary(persona => persona.Name, issuer.Issue);
 
         var file = Path.Combine(issuer.Folder, "mcp.json");

@@ -32,7 +32,7 @@ static class Extensions
             })
             .AddMcp(mcp => mcp.ResourceMetadata = new()
             {
-                Resource = options.PublicUrl is { } url ? new Uri(url, "/mcp").ToString() : null,
+                Resource = options.PublicUrl is { } url ? McpServer.Extensions.McpUrl(url.ToString()) : null,
                 ResourceName = "Zava Retail",
                 AuthorizationServers = options.Authority is { } authority ? [authority] : [],
                 ScopesSupported = [.. Scopes.All],
@@ -55,6 +55,8 @@ static class Extensions
         builder.Services.Configure<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme, bearer =>
         {
             bearer.Authority = options.Authority;
+            // Plain http is for an authority on the developer's own machine.
+            bearer.RequireHttpsMetadata = !builder.Environment.IsDevelopment();
             bearer.Audience = options.Audience;
         });
     }

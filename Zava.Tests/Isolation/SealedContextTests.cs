@@ -95,16 +95,17 @@ public sealed class SealedContextTests(TwoStores stores) : IClassFixture<TwoStor
     }
 
     [Fact]
-    public async Task A_change_is_recorded_with_login_user_store_and_tool()
+    public async Task A_change_is_recorded_with_login_user_store_tool_and_trace()
     {
+        using var activity = new System.Diagnostics.Activity("test").Start();
         await using (var connection = await ConnectAsync())
         {
             await connection.ScalarAsync("SELECT retail.set_store_context($1)", stores.Sealer.Seal(Seattle, connection.ProcessID));
             await connection.ExecuteAsync("UPDATE retail.products SET price = 11 WHERE sku = 'SECRET-seattle'");
             await connection.ExecuteAsync("COMMIT");
         }
-        Assert.Equal("mcp_user/ada|,*@example.com — Ådå/seattle/tool|name/10.00/11.00", await stores.Database.ScalarAsync<string>("""
-            SELECT concat_ws('/', a.user_name, a.acting_user, a.store_id, a.tool, a.old_values ->> 'price', a.new_values ->> 'price')
+        Assert.Equal($"mcp_user/ada|,*@example.com — Ådå/seattle/tool|name/{activity.TraceId}/10.00/11.00", await stores.Database.ScalarAsync<string>("""
+            SELECT concat_ws('/', a.user_name, a.acting_user, a.store_id, a.tool, a.trace_id, a.old_values ->> 'price', a.new_values ->> 'price')
               FROM retail.audit_log a JOIN retail.products p ON p.product_id = a.record_id
              WHERE a.table_name = 'products' AND a.action = 'UPDATE' AND p.sku = 'SECRET-seattle'
             """));

@@ -127,7 +127,7 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
     }
 
     [Fact]
-    public async Task With_an_authority_development_tokens_are_refused_and_none_are_made()
+    public async Task With_an_authority_no_development_tokens_are_made()
     {
         var folder = Directory.CreateTempSubdirectory("zava-test-");
         await using var app = RunningServer.Build("Development", new(Settings(

@@ -108,6 +108,20 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
     }
 
     [Fact]
+    public async Task A_product_that_lacks_what_may_be_missing_is_found_and_got()
+    {
+        var bare = await shop.Database.ScalarAsync<Guid>("""
+            UPDATE retail.products SET current_stock = NULL, reorder_point = NULL, rating_average = NULL, rating_count = NULL, category_id = NULL,
+                   brand = NULL, model = NULL, color = NULL, size = NULL, weight_kg = NULL, dimensions_cm = NULL, supplier_name = NULL, metadata = NULL
+             WHERE product_id = (SELECT product_id FROM retail.products WHERE store_id = 'bellevue' AND product_name LIKE '%Travel Mug' LIMIT 1)
+            RETURNING product_id
+            """);
+        var found = await AnswerAsync("head-office", "semantic_search_products", new() { ["query"] = "insulated travel mug", ["store_id"] = "bellevue", ["limit"] = 50 });
+        Assert.Contains(bare.ToString(), found.GetProperty("products").EnumerateArray().Select(product => product.GetProperty("product_id").GetString()));
+        Assert.Equal(0, (await AnswerAsync("head-office", "get_product", new() { ["product_id"] = bare })).GetProperty("current_stock").GetInt32());
+    }
+
+    [Fact]
     public async Task A_sku_that_several_stores_have_asks_which()
     {
         await shop.Database.ExecuteAsync("""
