@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -7,6 +8,7 @@ using Zava.Embeddings;
 using Zava.McpServer.Identity;
 using Zava.McpServer.Search;
 using Zava.McpServer.Tools;
+using Zava.ServiceDefaults;
 
 namespace Zava.McpServer;
 
@@ -25,21 +27,38 @@ public static class Extensions
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         NumberHandling = JsonNumberHandling.Strict,
+        // For models, not for a page: "Sports & Outdoors", not "Sports \u0026 Outdoors".
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 
     /// <summary>The address of the MCP endpoint of a server that clients reach at a base address.</summary>
     public static string McpUrl(string baseAddress) => $"{baseAddress.TrimEnd('/')}{McpPath}";
 
-    /// <summary>Adds the MCP server: identity, database, search and tools.</summary>
+    /// <summary>Makes the MCP server: identity, database, search and tools behind one endpoint.</summary>
     /// <exception cref="InvalidOperationException">A setting is missing or wrong; the message names it.</exception>
-    public static WebApplicationBuilder AddZavaMcpServer(this WebApplicationBuilder builder)
+    public static WebApplication BuildZavaMcpServer(this WebApplicationBuilder builder)
+    {
+        builder.AddServiceDefaults();
+        builder.AddZavaMcpServer();
+        var app = builder.Build();
+        app.MapDefaultEndpoints();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.MapMcp(McpPath).RequireAuthorization(Caller.Policy);
+        return app;
+    }
+
+    static void AddZavaMcpServer(this WebApplicationBuilder builder)
     {
         builder.AddZavaDatabase();
         builder.AddTenantDatabase();
         builder.AddZavaEmbeddings();
         builder.AddZavaIdentity();
         builder.Services.AddSingleton<ProductSearch>();
+        // The SDK logs a client's mistake, such as a tool that does not exist, as a failure with a stack trace;
+        // ToolCallFilter logs what an operator has to know.
+        builder.Logging.AddFilter("ModelContextProtocol.Server.McpServer", LogLevel.None);
         builder.Services.AddMcpServer(options =>
             {
                 options.ServerInfo = new() { Name = "zava", Title = "Zava Retail", Version = "1.0.0" };
@@ -51,14 +70,5 @@ public static class Extensions
             .WithTools<CatalogueTools>(ResultJson)
             .WithTools<SchemaTools>(ResultJson)
             .WithTools<ClockTools>(ResultJson);
-        return builder;
-    }
-
-    public static WebApplication MapZavaMcpServer(this WebApplication app)
-    {
-        app.UseAuthentication();
-        app.UseAuthorization();
-        app.MapMcp(McpPath).RequireAuthorization(Caller.Policy);
-        return app;
     }
 }

@@ -14,21 +14,8 @@ public static class SeedCommand
 
     public static RootCommand Create(string description, Handler handler)
     {
-        var scale = new Option<int>("--scale")
-        {
-            Description = "Multiple of 2,000 customers, 500 products and 5,000 transactions, 1 to 200",
-            DefaultValueFactory = _ => 1,
-        };
-        scale.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > 200)
-                result.AddError("--scale must be a whole number from 1 to 200.");
-        });
-        var seed = new Option<int>("--seed")
-        {
-            Description = "Same number, same data",
-            DefaultValueFactory = _ => SeedOptions.DefaultSeed,
-        };
+        var scale = WholeNumber("--scale", "Multiple of 2,000 customers, 500 products and 5,000 transactions", 1, from: 1, to: 200);
+        var seed = WholeNumber("--seed", "Same number, same data", SeedOptions.DefaultSeed, from: 0, to: int.MaxValue);
         var asOf = new Option<DateOnly?>("--as-of")
         {
             Description = "Last day with transactions, as 2026-01-31; the last day that is over everywhere when left out",
@@ -53,6 +40,19 @@ public static class SeedCommand
         });
         return command;
     }
+
+    static Option<int> WholeNumber(string name, string description, int otherwise, int from, int to) => new(name)
+    {
+        Description = $"{description}, {from} to {to}",
+        DefaultValueFactory = _ => otherwise,
+        CustomParser = result =>
+        {
+            if (int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= from && number <= to)
+                return number;
+            result.AddError($"{name} must be a whole number from {from} to {to}, not '{result.Tokens[0].Value}'.");
+            return otherwise;
+        },
+    };
 
     // No store's clock is further behind than UTC-12.
     static DateOnly LastDayOverEverywhere() => DateOnly.FromDateTime(DateTime.UtcNow.AddHours(-12)).AddDays(-1);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
@@ -43,8 +44,12 @@ public sealed class PrivatePostgres : IAsyncDisposable
         var password = (await File.ReadAllTextAsync(Path.Combine(folder, "password"), cancellationToken)).Trim();
         var port = FreePort();
         var start = StartInfo(["run", folder, port.ToString(), .. settings]);
-        start.RedirectStandardInput = true;
+        start.RedirectStandardInput = start.RedirectStandardError = true;
         var server = Process.Start(start)!;
+        // Open for as long as the server runs, so it is read line by line and never to its end.
+        var said = new ConcurrentQueue<string>();
+        server.ErrorDataReceived += (_, line) => { if (line.Data is not null) said.Enqueue(line.Data); };
+        server.BeginErrorReadLine();
         var postgres = new PrivatePostgres(server, folder, new NpgsqlConnectionStringBuilder
         {
             Host = "127.0.0.1",
@@ -57,7 +62,9 @@ public sealed class PrivatePostgres : IAsyncDisposable
         }.ConnectionString);
         try
         {
-            await postgres.WaitUntilReadyAsync(cancellationToken);
+            await postgres.WaitUntilReadyAsync(said, cancellationToken);
+            foreach (var line in said)
+                Console.Error.WriteLine(line);
             return postgres;
         }
         catch
@@ -76,7 +83,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
         _server.Dispose();
     }
 
-    async Task WaitUntilReadyAsync(CancellationToken cancellationToken)
+    async Task WaitUntilReadyAsync(ConcurrentQueue<string> said, CancellationToken cancellationToken)
     {
         // Logging in with the cluster's own password proves that it is this server that answers, not another on the port.
         await using var dataSource = NpgsqlDataSource.Create(
@@ -96,8 +103,11 @@ public sealed class PrivatePostgres : IAsyncDisposable
             }
             catch (NpgsqlException failed)
             {
-                throw new InvalidOperationException(
-                    $"The private PostgreSQL did not start: see the message above or {Path.Combine(Folder, "log")} ({failed.Message}).", failed);
+                if (_server.HasExited)
+                    await _server.WaitForExitAsync(cancellationToken); // for the last of what it said
+                throw new InvalidOperationException(_server.HasExited && !said.IsEmpty
+                    ? string.Join('\n', said)
+                    : $"The private PostgreSQL did not start: see {Path.Combine(Folder, "log")} ({failed.Message}).", failed);
             }
         }
     }

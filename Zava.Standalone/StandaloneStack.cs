@@ -28,6 +28,7 @@ static class StandaloneStack
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            AnsiConsole.WriteLine("Stopped.");
             return 0;
         }
         catch (Exception expected) when (expected is DatabaseSetupException or CatalogueException or InvalidOperationException or NpgsqlException or IOException)
@@ -111,12 +112,7 @@ static class StandaloneStack
         ConfigureConsole(builder.Logging);
         builder.WebHost.UseUrls($"http://localhost:{StandaloneSettings.Port}");
         builder.Services.AddSingleton<IHostLifetime, ManagedLifetime>();
-        builder.AddServiceDefaults();
-        builder.AddZavaMcpServer();
-        var app = builder.Build();
-        app.MapDefaultEndpoints();
-        app.MapZavaMcpServer();
-        return app;
+        return builder.BuildZavaMcpServer();
     }
 
     // The terminal shows what the user has to know; an OTLP endpoint still gets every entry.

@@ -23,7 +23,8 @@ public sealed class ProductSearch(
         var embedding = await generator.GenerateVectorAsync(query, cancellationToken: cancellationToken);
         var vector = new HalfVector(Array.ConvertAll(embedding.ToArray(), number => (Half)number));
         return await database.QueryAsync(context, new NpgsqlBatchCommand("""
-            SELECT s.store_id, s.product_id, s.sku, s.product_name, s.product_description, s.brand, c.category_name,
+            SELECT s.store_id, s.product_id, s.sku, s.product_name, s.product_description, s.brand,
+                   coalesce(parent.category_name, c.category_name), CASE WHEN parent.category_id IS NOT NULL THEN c.category_name END,
                    s.price, st.currency, coalesce(p.current_stock, 0), p.rating_average, s.similarity_score,
                    coalesce(s.similarity_score < m.similarity_floor, FALSE)
               FROM retail.search_products_by_similarity($1, $2, $3, $4, $5) s
@@ -31,6 +32,7 @@ public sealed class ProductSearch(
               JOIN retail.stores st ON st.store_id = s.store_id
               JOIN retail.embedding_models m ON m.embedding_model = $5
               LEFT JOIN retail.product_categories c ON c.category_id = p.category_id
+              LEFT JOIN retail.product_categories parent ON parent.category_id = c.parent_category_id
              ORDER BY s.similarity_score DESC, s.store_id, s.product_id
             """)
         {
@@ -45,8 +47,8 @@ public sealed class ProductSearch(
         },
         row => new ProductMatch(
             row.GetString(0), row.GetGuid(1), row.GetString(2), row.GetString(3), row.GetNullable<string>(4), row.GetNullable<string>(5),
-            row.GetNullable<string>(6), row.GetDecimal(7), row.GetString(8), row.GetInt32(9),
-            row.GetNullable<decimal?>(10), Math.Round(row.GetDouble(11), 4), row.GetBoolean(12)),
+            row.GetNullable<string>(6), row.GetNullable<string>(7), row.GetDecimal(8), row.GetString(9), row.GetInt32(10),
+            row.GetNullable<decimal?>(11), Math.Round(row.GetDouble(12), 4), row.GetBoolean(13)),
         cancellationToken);
     }
 }

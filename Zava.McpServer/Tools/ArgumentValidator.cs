@@ -70,6 +70,7 @@ static class ArgumentValidator
         var allowed = type switch
         {
             "string" when Text(schema, "format") == "uuid" => "a UUID such as 3f2b8c1e-9a4d-4e6f-8b7a-1c2d3e4f5a6b",
+            "string" when !schema.TryGetProperty("minLength", out _) && !schema.TryGetProperty("maxLength", out _) => "a text",
             "string" => $"a text of {Range(schema, "minLength", "maxLength")} characters",
             "integer" => $"a whole number {Range(schema, "minimum", "maximum")}",
             "number" => $"a number {Range(schema, "minimum", "maximum")}",

@@ -54,7 +54,7 @@ public sealed class CatalogueTools(TenantDatabase database, ProductSearch search
         [property: Description("What to do next, when there is something to say")] string? Note);
 
     [McpServerTool(Name = "semantic_search_products", Title = "Search products by meaning", ReadOnly = true, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
-    [Description("Finds products by what they are for, in plain English; the words need not be in the product's text. Example: 'something to keep my coffee hot on the train'.")]
+    [Description("Finds products by what they are for, in plain English; the words need not be in the product's text. Every store lists its own products, so an article that several stores sell comes once for each. Example: 'something to keep my coffee hot on the train'.")]
     public async Task<SearchResult> SearchAsync(
         [Description("What the customer needs, in plain English"), StringLength(1000, MinimumLength = 1)] string query,
         [Description(StoreIdDescription), StringLength(50, MinimumLength = 1)] string? store_id = null,
@@ -94,7 +94,7 @@ public sealed class CatalogueTools(TenantDatabase database, ProductSearch search
     [Description("Everything about one product, named by product_id or by sku. Give exactly one of the two; semantic_search_products returns both.")]
     public async Task<Product> GetProductAsync(
         [Description("UUID of the product, such as 3f2b8c1e-9a4d-4e6f-8b7a-1c2d3e4f5a6b")] Guid? product_id = null,
-        [Description("Stock keeping unit, such as OSK-104233; unique within a store"), StringLength(50, MinimumLength = 1)] string? sku = null,
+        [Description("Stock keeping unit, such as OSK-104233; unique within a store, in capitals or not"), StringLength(50, MinimumLength = 1)] string? sku = null,
         [Description(StoreIdDescription), StringLength(50, MinimumLength = 1)] string? store_id = null,
         ClaimsPrincipal? user = null,
         CancellationToken cancellationToken = default)
@@ -112,7 +112,7 @@ public sealed class CatalogueTools(TenantDatabase database, ProductSearch search
               JOIN retail.stores s ON s.store_id = p.store_id
               LEFT JOIN retail.product_categories c ON c.category_id = p.category_id
               LEFT JOIN retail.product_categories parent ON parent.category_id = c.parent_category_id
-             WHERE (p.product_id = $1 OR p.sku = $2) AND p.store_id = ANY (coalesce($3, retail.current_store_ids()))
+             WHERE (p.product_id = $1 OR p.sku IN ($2, upper($2))) AND p.store_id = ANY (coalesce($3, retail.current_store_ids()))
              ORDER BY p.store_id
             """)
         {

@@ -27,7 +27,7 @@ public sealed class SchemaTools(TenantDatabase database)
     public sealed record Column(string Name, string Type, bool Nullable, string? Description);
 
     [McpServerTool(Name = "get_multiple_table_schemas", Title = "Get table schemas", ReadOnly = true, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
-    [Description("Columns, types, keys and meaning of tables, for writing correct queries. Example: ['retail.products', 'retail.sales_transactions']. Only tables that you may read are described.")]
+    [Description("Columns, types, keys and meaning of the tables behind the other tools. Example: ['retail.products', 'retail.sales_transactions']. Only tables that you may read are described.")]
     public async Task<Schemas> GetAsync(
         [Description("Names of tables, with or without 'retail.', 1 to 20"), Length(1, 20)] string[] table_names,
         ClaimsPrincipal? user = null,

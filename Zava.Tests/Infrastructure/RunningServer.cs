@@ -8,7 +8,6 @@ using ModelContextProtocol.Client;
 using Zava.Database;
 using Zava.McpServer;
 using Zava.McpServer.Identity;
-using Zava.ServiceDefaults;
 
 namespace Zava.Tests.Infrastructure;
 
@@ -18,34 +17,35 @@ public sealed class RunningServer : IAsyncDisposable
     readonly WebApplication _app;
     readonly DirectoryInfo _folder;
 
-    RunningServer(WebApplication app, DirectoryInfo folder) => (_app, _folder) = (app, folder);
+    RunningServer(WebApplication app, DirectoryInfo folder, RecordedLog log) => (_app, _folder, Log) = (app, folder, log);
+
+    /// <summary>All that the server has logged.</summary>
+    public RecordedLog Log { get; }
 
     public static async Task<RunningServer> StartAsync(TestDatabase database)
     {
         var folder = Directory.CreateTempSubdirectory("zava-test-");
+        var log = new RecordedLog();
         var app = Build("Development", new()
         {
             ["ConnectionStrings:retail_db"] = database.ConnectionString(DatabaseRole.Application),
             ["Database:ContextKey:Id"] = database.Key.Id,
             ["Database:ContextKey:Secret"] = Convert.ToBase64String(database.Key.Secret),
             ["Identity:DevelopmentFolder"] = folder.FullName,
-        });
+        }, log);
         await app.StartAsync(TestContext.Current.CancellationToken);
-        return new(app, folder);
+        return new(app, folder, log);
     }
 
-    public static WebApplication Build(string environment, Dictionary<string, string?> settings)
+    public static WebApplication Build(string environment, Dictionary<string, string?> settings, RecordedLog? log = null)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = environment, ApplicationName = "Zava.McpServer" });
         builder.Configuration.AddInMemoryCollection(settings);
         builder.Logging.ClearProviders();
+        if (log is not null)
+            builder.Logging.AddProvider(log);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.AddServiceDefaults();
-        builder.AddZavaMcpServer();
-        var app = builder.Build();
-        app.MapDefaultEndpoints();
-        app.MapZavaMcpServer();
-        return app;
+        return builder.BuildZavaMcpServer();
     }
 
     public Uri Address => new(_app.Urls.First());

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using Zava.Tests.Infrastructure;
 
@@ -96,13 +97,24 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
     }
 
     [Fact]
+    public async Task A_tool_that_does_not_exist_is_an_error_to_the_client_and_no_fault_in_the_log()
+    {
+        var error = await Assert.ThrowsAsync<McpProtocolException>(() => CallAsync("seattle-manager", "no_such_tool"));
+        Assert.Equal(McpErrorCode.InvalidParams, error.ErrorCode);
+        Assert.Contains("no_such_tool", error.Message);
+        Assert.DoesNotContain(shop.Server.Log.Entries, entry => entry.Contains("no_such_tool") && entry.Contains("Exception"));
+    }
+
+    [Fact]
     public async Task A_product_is_got_by_id_and_by_sku()
     {
         var found = (await AnswerAsync("seattle-manager", "semantic_search_products", new() { ["query"] = "tent", ["limit"] = 1 })).GetProperty("products")[0];
         var byId = await AnswerAsync("seattle-manager", "get_product", new() { ["product_id"] = found.GetProperty("product_id").GetString() });
-        var bySku = await AnswerAsync("seattle-manager", "get_product", new() { ["sku"] = found.GetProperty("sku").GetString() });
+        var bySku = await AnswerAsync("seattle-manager", "get_product", new() { ["sku"] = found.GetProperty("sku").GetString()!.ToLowerInvariant() });
         Assert.Equal(byId.GetRawText(), bySku.GetRawText());
         Assert.Equal(found.GetProperty("product_name").GetString(), byId.GetProperty("product_name").GetString());
+        foreach (var field in (string[])["category", "subcategory", "price", "brand", "current_stock", "currency"])
+            Assert.Equal(found.GetProperty(field).GetRawText(), byId.GetProperty(field).GetRawText());
         Assert.Equal("USD", byId.GetProperty("currency").GetString());
         Assert.Contains(byId.GetProperty("category").GetString(), (string[])["Sports & Outdoors", "Electronics", "Home & Garden", "Clothing", "Automotive", "Books & Media", "Health & Beauty"]);
     }

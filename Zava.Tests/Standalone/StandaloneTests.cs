@@ -53,6 +53,13 @@ public sealed class StandaloneTests : IAsyncLifetime
         Assert.Contains("Sample data is already loaded: nothing changed.", second.Output);
         Assert.NotEmpty(await SearchAsync("a tent"));
 
+        using (var third = Run())
+        {
+            Assert.Equal(1, await third.ExitCodeAsync());
+            Assert.Contains("is in use by another ./zava; stop that one first.", third.Output);
+            Assert.DoesNotContain("did not start", third.Output);
+        }
+
         // A host that is killed leaves no PostgreSQL behind.
         await second.StopAsync("KILL");
         await Eventually.EqualAsync(false, () => Task.FromResult(second.HasPostgres));
@@ -63,14 +70,19 @@ public sealed class StandaloneTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("--scale 0", "--scale must be a whole number from 1 to 200.")]
+    [InlineData("--scale 0", "--scale must be a whole number from 1 to 200, not '0'.")]
+    [InlineData("--scale x", "--scale must be a whole number from 1 to 200, not 'x'.")]
+    [InlineData("--scale 1.5", "--scale must be a whole number from 1 to 200, not '1.5'.")]
+    [InlineData("--seed -1", "--seed must be a whole number from 0 to 2147483647, not '-1'.")]
+    [InlineData("--seed x", "--seed must be a whole number from 0 to 2147483647, not 'x'.")]
     [InlineData("--as-of tomorrow", "--as-of must be a day such as 2026-01-31")]
     [InlineData("--scael 2", "--scael")]
     public async Task A_wrong_option_is_refused_by_name(string options, string said)
     {
         using var program = Run(options.Split(' '));
-        Assert.NotEqual(0, await program.ExitCodeAsync());
+        Assert.Equal(1, await program.ExitCodeAsync());
         Assert.Contains(said, program.Output);
+        Assert.DoesNotContain("Exception", program.Output);
     }
 
     static async Task<string> SearchAsync(string query)
