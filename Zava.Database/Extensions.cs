@@ -17,6 +17,7 @@ public static class Extensions
     {
         builder.AddRetailDataSource();
         builder.Services.AddHostedService<RoleSafetyCheck>();
+        builder.Services.AddHealthChecks().AddCheck<RoleSafetyCheck>("database-role");
         return builder;
     }
 

@@ -3,8 +3,10 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using ModelContextProtocol.AspNetCore;
+using ModelContextProtocol.Protocol;
 using Zava.Database;
 using Zava.Embeddings;
+using Zava.McpServer.Http;
 using Zava.McpServer.Identity;
 using Zava.McpServer.Search;
 using Zava.McpServer.Tools;
@@ -14,7 +16,7 @@ namespace Zava.McpServer;
 
 public static class Extensions
 {
-    const string McpPath = "/mcp";
+    public const string McpPath = "/mcp";
 
     const string Instructions = """
         Zava's retail data: products, found by meaning, in the stores that the signed-in user may see. Start with
@@ -43,9 +45,13 @@ public static class Extensions
         builder.AddZavaMcpServer();
         var app = builder.Build();
         app.MapDefaultEndpoints();
+        app.UseMiddleware<OriginCheck>();
         app.UseAuthentication();
         app.UseAuthorization();
-        app.MapMcp(McpPath).RequireAuthorization(Caller.Policy);
+        app.UseRateLimiter();
+        app.UseRequestTimeouts();
+        app.UseWhen(context => context.Request.Path.StartsWithSegments(McpPath), mcp => mcp.UseMiddleware<ToolScopeCheck>());
+        app.MapMcp(McpPath).RequireAuthorization(Caller.Policy).RequireRateLimiting(Http.Extensions.CallerLimit);
         return app;
     }
 
@@ -55,6 +61,7 @@ public static class Extensions
         builder.AddTenantDatabase();
         builder.AddZavaEmbeddings();
         builder.AddZavaIdentity();
+        builder.AddLimits();
         builder.Services.AddSingleton<ProductSearch>();
         // The SDK logs a client's mistake, such as a tool that does not exist, as a failure with a stack trace;
         // ToolCallFilter logs what an operator has to know.
@@ -66,7 +73,15 @@ public static class Extensions
             })
             .WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless)
             .AddAuthorizationFilters()
-            .WithRequestFilters(filters => filters.AddCallToolFilter(ToolCallFilter.Create))
+            .WithRequestFilters(filters => filters
+                .AddCallToolFilter(ToolCallFilter.Create)
+                .AddListToolsFilter(next => async (request, cancellationToken) =>
+                {
+                    var tools = await next(request, cancellationToken);
+                    // Which tools there are depends on the caller's scopes.
+                    (tools.CacheScope, tools.TimeToLive) = (CacheScope.Private, TimeSpan.FromMinutes(5));
+                    return tools;
+                }))
             .WithTools<CatalogueTools>(ResultJson)
             .WithTools<SchemaTools>(ResultJson)
             .WithTools<ClockTools>(ResultJson);

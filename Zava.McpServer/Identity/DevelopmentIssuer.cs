@@ -26,12 +26,12 @@ public sealed class DevelopmentIssuer
 
     public SecurityKey Key => _credentials.Key;
 
-    /// <summary>Makes a token with every scope.</summary>
+    /// <summary>Makes a persona's token.</summary>
     public string Issue(Persona persona) => Issue(new Dictionary<string, object>
     {
         ["sub"] = persona.User,
         [Caller.StoresClaim] = persona.Stores,
-        ["scope"] = string.Join(' ', Scopes.All),
+        ["scope"] = string.Join(' ', persona.Scopes),
     });
 
     /// <summary>Makes a token of any claims.</summary>

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.IdentityModel.Tokens;
-using ModelContextProtocol.AspNetCore.Authentication;
 
 namespace Zava.McpServer.Identity;
 
@@ -19,17 +19,13 @@ static class Extensions
         var options = builder.Configuration.GetSection(IdentityOptions.Section).Get<IdentityOptions>() ?? new();
 
         builder.Services
-            .AddAuthentication(schemes =>
-            {
-                schemes.DefaultAuthenticateScheme = JwtBearerDefaults.AuthenticationScheme;
-                // Its challenge tells clients where to find out how to sign in (RFC 9728).
-                schemes.DefaultChallengeScheme = McpAuthenticationDefaults.AuthenticationScheme;
-            })
+            .AddAuthentication(JwtBearerDefaults.AuthenticationScheme)
             .AddJwtBearer(bearer =>
             {
                 bearer.MapInboundClaims = false;
                 bearer.TokenValidationParameters.NameClaimType = "sub";
             })
+            // Serves the metadata (RFC 9728) that BearerChallenge leads to.
             .AddMcp(mcp => mcp.ResourceMetadata = new()
             {
                 Resource = options.PublicUrl is { } url ? McpServer.Extensions.McpUrl(url.ToString()) : null,
@@ -42,6 +38,8 @@ static class Extensions
         else
             builder.AddAuthority(options);
 
+        builder.Services.AddSingleton<BearerChallenge>();
+        builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler>(services => services.GetRequiredService<BearerChallenge>());
         var policies = builder.Services.AddAuthorizationBuilder()
             .AddPolicy(Caller.Policy, policy => policy.RequireAuthenticatedUser().RequireAssertion(context => Caller.From(context.User) is not null));
         foreach (var scope in Scopes.All)

@@ -17,6 +17,9 @@ public sealed class IdentityOptions
     /// <summary>The address by which clients reach the server, when it is not the one it listens on.</summary>
     public Uri? PublicUrl { get; set; }
 
+    /// <summary>Origins of pages that may call the server from a browser, besides its own.</summary>
+    public Uri[] AllowedOrigins { get; set; } = [];
+
     /// <summary>Where development keys and tokens are kept; by default .zava beside Zava.sln.</summary>
     public string? DevelopmentFolder { get; set; }
 }

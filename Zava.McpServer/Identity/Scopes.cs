@@ -1,4 +1,6 @@
 using System.Security.Claims;
+using Microsoft.AspNetCore.Authorization;
+using ModelContextProtocol.Server;
 
 namespace Zava.McpServer.Identity;
 
@@ -8,10 +10,32 @@ public static class Scopes
     /// <summary>Read stores, categories and products.</summary>
     public const string CatalogRead = "catalog.read";
 
-    public static readonly string[] All = [CatalogRead];
+    /// <summary>Read reports on sales.</summary>
+    public const string SalesRead = "sales.read";
+
+    /// <summary>Record sales.</summary>
+    public const string SalesWrite = "sales.write";
+
+    /// <summary>Run SQL of one's own, read-only.</summary>
+    public const string SalesSql = "sales.sql";
+
+    /// <summary>See the names, addresses, phone numbers and birth dates of customers; without it they are masked.</summary>
+    public const string CustomersRead = "customers.read";
+
+    /// <summary>Change stock.</summary>
+    public const string InventoryWrite = "inventory.write";
+
+    /// <summary>See how the system runs.</summary>
+    public const string OpsRead = "ops.read";
+
+    public static readonly string[] All = [CatalogRead, SalesRead, SalesWrite, SalesSql, CustomersRead, InventoryWrite, OpsRead];
 
     /// <summary>Whether a token has a scope: <c>scope</c> (RFC 9068) or, from Entra ID, <c>scp</c>, separated by spaces.</summary>
     public static bool Has(ClaimsPrincipal principal, string scope) => principal.Claims
         .Where(claim => claim.Type is "scope" or "scp")
         .Any(claim => claim.Value.Split(' ').Contains(scope));
+
+    /// <summary>The scopes that a tool's <see cref="AuthorizeAttribute"/>s require.</summary>
+    public static string[] RequiredBy(McpServerTool tool) =>
+        [.. tool.Metadata.OfType<IAuthorizeData>().Select(required => required.Policy).OfType<string>().Distinct()];
 }
