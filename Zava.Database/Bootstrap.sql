@@ -7,7 +7,8 @@ DECLARE
     role_name text;
 BEGIN
     -- Owners never log in: what they own is reached only through explicit grants.
-    FOREACH role_name IN ARRAY ARRAY['zava_owner', 'zava_keeper', 'zava_audit'] LOOP
+    -- zava_query owns nothing: it holds the rights that the logins for free SQL share.
+    FOREACH role_name IN ARRAY ARRAY['zava_owner', 'zava_keeper', 'zava_audit', 'zava_query'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', role_name);
         END IF;

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Npgsql;
 
 namespace Zava.Database;
 
@@ -21,13 +23,22 @@ public static class Extensions
         return builder;
     }
 
-    /// <summary>Adds <see cref="TenantDatabase"/>: queries under a caller's sealed context.</summary>
+    /// <summary>
+    /// Adds <see cref="TenantDatabase"/> and <see cref="QueryDatabase"/>: our queries and the caller's own, under the caller's
+    /// sealed context.
+    /// </summary>
     public static TBuilder AddTenantDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         var key = ContextKey.FromConfiguration(builder.Configuration);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(services => new ContextSealer(key, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<TenantDatabase>();
+        builder.Services.AddOptions<QueryOptions>()
+            .BindConfiguration(QueryOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateDataAnnotations()
+            .ValidateOnStart();
+        builder.Services.AddSingleton(services => new QueryDatabase(
+            services.GetRequiredService<NpgsqlDataSource>(), key, services.GetRequiredService<ContextSealer>(), services.GetRequiredService<IOptions<QueryOptions>>()));
         return builder;
     }
 }

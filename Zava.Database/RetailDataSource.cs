@@ -16,7 +16,16 @@ static class RetailDataSource
     {
         source.Name = Extensions.DatabaseName;
         source.UseVector();
+        HideSql(source);
     }
+
+    /// <summary>Keeps SQL out of traces: a caller's own may quote anything.</summary>
+    public static void HideSql(NpgsqlDataSourceBuilder source) => source.ConfigureTracing(tracing => tracing
+        .ConfigureCommandEnrichmentCallback((span, _) => span.SetTag(SqlText, null))
+        .ConfigureBatchEnrichmentCallback((span, _) => span.SetTag(SqlText, null)));
+
+    // OpenTelemetry semantic conventions for databases.
+    const string SqlText = "db.query.text";
 
 #if USE_ASPIRE
     public static void AddRetailDataSource(this IHostApplicationBuilder builder) =>

@@ -84,6 +84,7 @@ public static class Extensions
                 }))
             .WithTools<CatalogueTools>(ResultJson)
             .WithTools<SchemaTools>(ResultJson)
+            .WithTools<QueryTools>(ResultJson)
             .WithTools<ClockTools>(ResultJson);
     }
 }

@@ -32,6 +32,7 @@ public sealed class SeederJob(IConfiguration configuration, ILoggerFactory logge
         }.ConnectionString;
         var migrations = new DatabaseMigrator(seeder, loggers.CreateLogger<DatabaseMigrator>()).Run();
         await new ContextKeyStore(seeder).InstallAsync(key, cancellationToken);
+        await new QueryLoginInstaller(administrator, seeder).InstallAsync(key, cancellationToken);
         console.MarkupLine(migrations == 0 ? "Schema is current." : $"Schema migrated: {migrations} scripts ran.");
 
         if (options is not null)

@@ -18,7 +18,16 @@ sealed class ToolScopeCheck(RequestDelegate next, IEnumerable<McpServerTool> too
         {
             // Small: the server limits it (Limits:RequestBytes).
             var body = new MemoryStream();
-            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+            try
+            {
+                await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+            }
+            catch (BadHttpRequestException tooLarge)
+            {
+                context.Response.StatusCode = tooLarge.StatusCode;
+                await context.Response.WriteAsJsonAsync(new { error = "invalid_request", error_description = tooLarge.Message });
+                return;
+            }
             context.Request.Body = body;
             if (CalledTool(body) is { } tool
                 && _required.TryGetValue(tool, out var required)

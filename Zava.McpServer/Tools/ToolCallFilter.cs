@@ -3,6 +3,7 @@ using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 using Npgsql;
+using Zava.Database;
 
 namespace Zava.McpServer.Tools;
 
@@ -23,6 +24,10 @@ static class ToolCallFilter
             catch (McpException said) when (said is not McpProtocolException)
             {
                 return Error(said.Message);
+            }
+            catch (QueryRefusedException refused)
+            {
+                return Error(refused.Message);
             }
             catch (PostgresException refused) when (Explain(refused) is { } explanation)
             {

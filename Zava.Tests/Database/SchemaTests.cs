@@ -30,6 +30,14 @@ public sealed class SchemaTests(DatabaseTemplate template) : IAsyncLifetime
             """));
 
     [Fact]
+    public async Task Every_policy_of_free_SQL_asks_first_for_login_and_context_and_wraps_them_in_a_sub_select() =>
+        Assert.Equal("", await ListAsync("""
+            SELECT policyname FROM pg_policies
+             WHERE schemaname = 'retail' AND 'zava_query' = ANY (roles)
+               AND (cmd <> 'SELECT' OR qual !~ '^\(+ SELECT retail\.query_store_map\(\).* AND .*\( SELECT retail\.query_store_ids\(\)')
+            """));
+
+    [Fact]
     public async Task Every_key_that_the_application_could_probe_leads_with_the_store() =>
         Assert.Equal("", await ListAsync("""
             SELECT i.indexrelid::regclass::text

@@ -20,13 +20,17 @@ public sealed class DatabaseTemplate : IAsyncLifetime
     PostgresServer _server = null!;
     int _copies;
 
-    public ContextKey Key { get; } = new("test", RandomNumberGenerator.GetBytes(32));
+    // The same in every run: the names of the logins for free SQL follow from it, and roles outlive their databases.
+    public ContextKey Key { get; } = new("test", SHA256.HashData("the key of Zava's tests"u8));
 
     public IReadOnlyDictionary<string, string> Passwords { get; } = new[]
         {
             DatabaseRole.Application, DatabaseRole.Worker, DatabaseRole.Seeder, "zava_maintenance", "zava_backup", "zava_ops",
         }
         .ToDictionary(login => login, _ => RandomNumberGenerator.GetHexString(32));
+
+    public IEnumerable<QueryLogin> QueryLogins =>
+        ((string[])["seattle", "redmond", "bellevue", "online", QueryLogin.EveryStore]).Select(store => QueryLogin.Of(Key, store));
 
     public async ValueTask InitializeAsync()
     {
@@ -48,6 +52,7 @@ public sealed class DatabaseTemplate : IAsyncLifetime
         var seeder = ConnectionString(Template, DatabaseRole.Seeder);
         new DatabaseMigrator(seeder, NullLogger<DatabaseMigrator>.Instance).Run();
         await new ContextKeyStore(seeder).InstallAsync(Key, TestContext.Current.CancellationToken);
+        await new QueryLoginInstaller(administrator.ConnectionString, seeder).InstallAsync(Key, TestContext.Current.CancellationToken);
         NpgsqlConnection.ClearAllPools();
     }
 
@@ -58,7 +63,7 @@ public sealed class DatabaseTemplate : IAsyncLifetime
         await _server.ExecuteAsync($"CREATE DATABASE {name} TEMPLATE {Template}");
         // Database privileges are not copied with the template.
         await _server.ExecuteAsync($"REVOKE ALL ON DATABASE {name} FROM PUBLIC");
-        await _server.ExecuteAsync($"GRANT CONNECT ON DATABASE {name} TO {string.Join(", ", Passwords.Keys)}");
+        await _server.ExecuteAsync($"GRANT CONNECT ON DATABASE {name} TO {string.Join(", ", [.. Passwords.Keys, .. QueryLogins.Select(login => login.Name)])}");
         await _server.ExecuteAsync($"GRANT CREATE ON DATABASE {name} TO {DatabaseRole.Owner}");
         return new TestDatabase(this, _server, name);
     }

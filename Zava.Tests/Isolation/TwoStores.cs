@@ -34,6 +34,20 @@ public sealed class TwoStores(DatabaseTemplate template) : IAsyncLifetime
         await Database.ExecuteAsync("UPDATE retail.embedding_models SET state = 'active' WHERE embedding_model = 'universal-sentence-encoder-lite'");
     }
 
+    /// <summary>Values that only a store knows: whoever sees one has learnt something of it.</summary>
+    public async Task<string[]> SecretsOfAsync(string store)
+    {
+        var ids = await Database.ScalarAsync<string>("""
+            SELECT string_agg(id::text, ' ') FROM (
+                SELECT customer_id FROM retail.customers WHERE store_id = $1
+                UNION ALL SELECT product_id FROM retail.products WHERE store_id = $1
+                UNION ALL SELECT transaction_id FROM retail.sales_transactions WHERE store_id = $1
+                UNION ALL SELECT item_id FROM retail.sales_transaction_items WHERE store_id = $1
+                UNION ALL SELECT embedding_id FROM retail.product_embeddings WHERE store_id = $1) AS ids (id)
+            """, store);
+        return [$"{store}@example.com", $"Of {store}", $"SECRET-{store}", $"Secret of {store}", $"Zava Retail {store}", .. ids.Split(' ')];
+    }
+
     public ValueTask DisposeAsync() => Database.DisposeAsync();
 
     /// <summary>Opens an application connection with a transaction in which the caller's context is set.</summary>

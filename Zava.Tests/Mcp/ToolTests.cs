@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
@@ -200,13 +201,61 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
         Assert.StartsWith(said, await ErrorAsync(tool, JsonSerializer.Deserialize<Dictionary<string, object?>>(arguments)));
 
     [Fact]
-    public async Task A_megabyte_of_query_is_refused_by_name_and_the_server_stays_up()
+    public async Task A_long_query_is_refused_by_name_and_a_megabyte_unread_and_the_server_stays_up()
     {
-        var said = await ErrorAsync("semantic_search_products", new() { ["query"] = new string('x', 1 << 20) });
+        var said = await ErrorAsync("semantic_search_products", new() { ["query"] = new string('x', 200_000) });
         Assert.StartsWith("query: \"xxx", said);
         Assert.EndsWith("Allowed: a text of 1 to 1000 characters.", said);
         Assert.True(said.Length < 300);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await Assert.ThrowsAsync<HttpRequestException>(() =>
+            CallAsync("seattle-manager", "semantic_search_products", new() { ["query"] = new string('x', 1 << 20) }))).StatusCode);
         Assert.NotEmpty((await AnswerAsync("seattle-manager", "list_stores")).GetProperty("stores").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task A_query_of_ones_own_sees_ones_own_store_and_head_office_sees_all()
+    {
+        const string Sql = "SELECT store_id, count(*) AS sales, sum(total_amount) AS revenue FROM sales_transactions GROUP BY store_id ORDER BY store_id";
+        var own = await AnswerAsync("online-merchandiser", "execute_sales_query", new() { ["sql"] = Sql });
+        Assert.Equal(["online"], own.GetProperty("rows").EnumerateArray().Select(row => row[0].GetString()));
+        Assert.Equal(["store_id", "sales", "revenue"], own.GetProperty("columns").EnumerateArray().Select(column => column.GetProperty("name").GetString()));
+        var all = await AnswerAsync("head-office", "execute_sales_query", new() { ["sql"] = Sql });
+        Assert.Equal(["bellevue", "online", "redmond", "seattle"], all.GetProperty("rows").EnumerateArray().Select(row => row[0].GetString()));
+        Assert.Equal(own.GetProperty("rows")[0].GetRawText(), all.GetProperty("rows")[1].GetRawText());
+        var one = await AnswerAsync("head-office", "execute_sales_query", new() { ["sql"] = Sql, ["store_id"] = "redmond" });
+        Assert.Equal(["redmond"], one.GetProperty("rows").EnumerateArray().Select(row => row[0].GetString()));
+
+        var few = await AnswerAsync("head-office", "execute_sales_query", new() { ["sql"] = "SELECT sku FROM products", ["max_rows"] = 3 });
+        Assert.True(few.GetProperty("truncated").GetBoolean());
+        Assert.Equal(3, few.GetProperty("row_count").GetInt32());
+        Assert.Contains("more than 3 rows", few.GetProperty("note").GetString());
+    }
+
+    [Fact]
+    public async Task A_query_needs_a_store_where_the_token_names_several_and_its_scope()
+    {
+        async Task<CallToolResult> RunAsync(string stores, string scope, string? store)
+        {
+            var token = shop.Server.Issuer.Issue(new Dictionary<string, object> { ["sub"] = "a", ["stores"] = stores.Split(' '), ["scope"] = scope });
+            await using var client = await shop.Server.ConnectAsync(token);
+            var arguments = new Dictionary<string, object?> { ["sql"] = "SELECT DISTINCT store_id FROM products" };
+            if (store is not null)
+                arguments["store_id"] = store;
+            return await client.CallToolAsync("execute_sales_query", arguments, cancellationToken: Cancellation);
+        }
+        Assert.Equal("store_id: it must be given, because a query runs for one store. Allowed: redmond, seattle.", TextOf(await RunAsync("seattle redmond", "sales.sql", null)));
+        Assert.Contains("redmond", TextOf(await RunAsync("seattle redmond", "sales.sql", "redmond")));
+        Assert.StartsWith("store_id: 'online' is not a store that you may see.", TextOf(await RunAsync("seattle redmond", "sales.sql", "online")));
+        Assert.StartsWith("store_id: there is no such store, or", TextOf(await RunAsync("nowhere", "sales.sql", null)));
+        Assert.Equal(HttpStatusCode.Forbidden, (await Assert.ThrowsAsync<HttpRequestException>(() => RunAsync("seattle", "catalog.read sales.read", null))).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_wrong_query_of_ones_own_says_where_and_leaves_no_fault_in_the_log()
+    {
+        Assert.Equal("sql: line 1, column 8: column \"nonsense\" does not exist. get_multiple_table_schemas describes the tables. (SQLSTATE 42703)",
+            await ErrorAsync("execute_sales_query", new() { ["sql"] = "SELECT nonsense FROM products" }));
+        Assert.DoesNotContain(shop.Server.Log.Entries, entry => entry.Contains("nonsense"));
     }
 
     [Fact]
@@ -214,7 +263,7 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
     {
         await using var client = await shop.Server.ConnectAsync(shop.Server.TokenOf("seattle-manager"));
         var tools = await client.ListToolsAsync(cancellationToken: Cancellation);
-        Assert.Equal(["get_current_utc_date", "get_multiple_table_schemas", "get_product", "list_stores", "semantic_search_products"], tools.Select(tool => tool.Name).Order());
+        Assert.Equal(["execute_sales_query", "get_current_utc_date", "get_multiple_table_schemas", "get_product", "list_stores", "semantic_search_products"], tools.Select(tool => tool.Name).Order());
         Assert.All(tools, tool =>
         {
             Assert.NotNull(tool.ProtocolTool.Title);
