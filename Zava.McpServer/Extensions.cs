@@ -6,6 +6,7 @@ using ModelContextProtocol.AspNetCore;
 using ModelContextProtocol.Protocol;
 using Zava.Database;
 using Zava.Embeddings;
+using Zava.McpServer.Audit;
 using Zava.McpServer.Http;
 using Zava.McpServer.Identity;
 using Zava.McpServer.Search;
@@ -62,6 +63,8 @@ public static class Extensions
         builder.AddZavaEmbeddings();
         builder.AddZavaIdentity();
         builder.AddLimits();
+        builder.Services.AddSingleton<ToolCallRecorder>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<ToolCallRecorder>());
         builder.Services.AddSingleton<ProductSearch>();
         // The SDK logs a client's mistake, such as a tool that does not exist, as a failure with a stack trace;
         // ToolCallFilter logs what an operator has to know.

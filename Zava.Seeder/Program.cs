@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Spectre.Console;
 using Zava.Database;
 using Zava.Seeder;
@@ -25,7 +26,7 @@ var command = SeedCommand.Create("Migrates the Zava database and loads sample da
         await job.RunAsync(options, asOfWasGiven, cancellationToken);
         return 0;
     }
-    catch (Exception expected) when (expected is DatabaseSetupException or CatalogueException or InvalidOperationException or Npgsql.NpgsqlException)
+    catch (Exception expected) when (expected is DatabaseSetupException or CatalogueException or InvalidOperationException or NpgsqlException)
     {
         logger.LogCritical("{Reason}", expected.Message);
         return 1;
@@ -36,4 +37,10 @@ var command = SeedCommand.Create("Migrates the Zava database and loads sample da
         await host.StopAsync(CancellationToken.None);
     }
 });
+command.Subcommands.Add(AuditCommand.Create(_ =>
+{
+    var configuration = Host.CreateApplicationBuilder().Configuration;
+    return Task.FromResult(NpgsqlDataSource.Create(configuration.GetConnectionString(Zava.Database.Extensions.DatabaseName)
+        ?? throw new InvalidOperationException($"ConnectionStrings:{Zava.Database.Extensions.DatabaseName} is not set: verifying needs the login zava_ops or the administrator.")));
+}));
 return await command.Parse(args).InvokeAsync();

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Npgsql;
@@ -43,6 +44,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
         var password = (await File.ReadAllTextAsync(Path.Combine(folder, "password"), cancellationToken)).Trim();
         var port = FreePort();
+        var administrator = AdministratorOf(port, password);
         var start = StartInfo(["run", folder, port.ToString(), .. settings]);
         start.RedirectStandardInput = start.RedirectStandardError = true;
         var server = Process.Start(start)!;
@@ -50,16 +52,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
         var said = new ConcurrentQueue<string>();
         server.ErrorDataReceived += (_, line) => { if (line.Data is not null) said.Enqueue(line.Data); };
         server.BeginErrorReadLine();
-        var postgres = new PrivatePostgres(server, folder, new NpgsqlConnectionStringBuilder
-        {
-            Host = "127.0.0.1",
-            Port = port,
-            Database = "postgres",
-            Username = "postgres",
-            // Whoever took the port before PostgreSQL could would otherwise ask for the password in clear.
-            RequireAuth = "ScramSHA256",
-            Password = password,
-        }.ConnectionString);
+        var postgres = new PrivatePostgres(server, folder, administrator);
         try
         {
             await postgres.WaitUntilReadyAsync(said, cancellationToken);
@@ -73,6 +66,28 @@ public sealed class PrivatePostgres : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Superuser connection string of the cluster of a folder, if it runs.</summary>
+    public static async Task<string?> FindRunningAsync(string folder, CancellationToken cancellationToken)
+    {
+        folder = await RequireAsync(["locate", folder], cancellationToken);
+        // Its fourth line is the port; PostgreSQL removes the file when it stops.
+        var state = Path.Combine(folder, "data", "postmaster.pid");
+        return File.Exists(state) && await File.ReadAllLinesAsync(state, cancellationToken) is [_, _, _, var port, ..]
+            ? AdministratorOf(int.Parse(port, CultureInfo.InvariantCulture), (await File.ReadAllTextAsync(Path.Combine(folder, "password"), cancellationToken)).Trim())
+            : null;
+    }
+
+    static string AdministratorOf(int port, string password) => new NpgsqlConnectionStringBuilder
+    {
+        Host = "127.0.0.1",
+        Port = port,
+        Database = "postgres",
+        Username = "postgres",
+        // Whoever took the port before PostgreSQL could would otherwise ask for the password in clear.
+        RequireAuth = "ScramSHA256",
+        Password = password,
+    }.ConnectionString;
 
     /// <summary>Asks PostgreSQL for a fast shutdown and waits for it.</summary>
     public async ValueTask DisposeAsync()

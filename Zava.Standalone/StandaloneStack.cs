@@ -154,6 +154,14 @@ static class StandaloneStack
     static CancellationTokenSource WhenOneGivesUp(params IEnumerable<IHost> hosts) => CancellationTokenSource.CreateLinkedTokenSource(
         [.. hosts.Select(host => host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping)]);
 
+    /// <summary>The database of a stack that runs, for whoever looks after it.</summary>
+    public static async Task<NpgsqlDataSource> OpenDatabaseAsync(CancellationToken cancellationToken)
+    {
+        var administrator = await PrivatePostgres.FindRunningAsync(Path.Combine(FindFolder(), "postgres"), cancellationToken)
+            ?? throw new InvalidOperationException("The stack does not run: start it with ./zava up and run this beside it.");
+        return NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(administrator) { Database = Zava.Database.Extensions.DatabaseName });
+    }
+
     static string FindFolder()
     {
         if (Environment.GetEnvironmentVariable("ZAVA_HOME") is { Length: > 0 } given)

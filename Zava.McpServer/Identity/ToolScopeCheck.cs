@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Text.Json;
 using ModelContextProtocol.Server;
+using Zava.McpServer.Audit;
 
 namespace Zava.McpServer.Identity;
 
@@ -8,7 +9,7 @@ namespace Zava.McpServer.Identity;
 /// Answers a call of a tool that the token has no scope for with 403 and the missing scope, so that a client can ask for a
 /// better token. The SDK would refuse it too, but with a protocol error under status 200.
 /// </summary>
-sealed class ToolScopeCheck(RequestDelegate next, IEnumerable<McpServerTool> tools, BearerChallenge challenge)
+sealed class ToolScopeCheck(RequestDelegate next, IEnumerable<McpServerTool> tools, BearerChallenge challenge, ToolCallRecorder recorder, TimeProvider time)
 {
     readonly FrozenDictionary<string, string[]> _required = tools.ToFrozenDictionary(tool => tool.ProtocolTool.Name, Scopes.RequiredBy);
 
@@ -33,6 +34,7 @@ sealed class ToolScopeCheck(RequestDelegate next, IEnumerable<McpServerTool> too
                 && _required.TryGetValue(tool, out var required)
                 && required.Where(scope => !Scopes.Has(context.User, scope)).ToArray() is { Length: > 0 } missing)
             {
+                recorder.Record(tool, Caller.From(context.User), storeId: null, ToolOutcome.Forbidden, rows: null, time.GetTimestamp());
                 await challenge.RefuseAsync(context, StatusCodes.Status403Forbidden, "insufficient_scope",
                     $"The tool {tool} needs the scope {string.Join(" and ", missing)}.", string.Join(' ', missing));
                 return;

@@ -50,7 +50,7 @@ public sealed class SchemaTools(TenantDatabase database)
                   FROM pg_class c
                   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                  WHERE c.relnamespace = 'retail'::regnamespace AND c.relkind IN ('r', 'v')
-                   AND has_table_privilege(c.oid, 'SELECT')
+                   AND has_any_column_privilege(c.oid, 'SELECT') AND has_column_privilege(c.oid, a.attnum, 'SELECT')
                  GROUP BY c.oid, c.relname
                  ORDER BY c.relname
                 """),

@@ -1,13 +1,15 @@
 using System.Diagnostics;
+using System.Text.Json;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 using Npgsql;
 using Zava.Database;
+using Zava.McpServer.Audit;
 
 namespace Zava.McpServer.Tools;
 
-/// <summary>What every tool call passes through: arguments are checked before it, errors are put in words after it.</summary>
+/// <summary>What every tool call passes through: arguments are checked before it, errors are put in words after it, and it is recorded.</summary>
 static class ToolCallFilter
 {
     public static McpRequestHandler<CallToolRequestParams, CallToolResult> Create(McpRequestHandler<CallToolRequestParams, CallToolResult> next) =>
@@ -15,32 +17,60 @@ static class ToolCallFilter
         {
             if (request.MatchedPrimitive is not McpServerTool tool)
                 return await next(request, cancellationToken);
-            if (ArgumentValidator.Check(tool.ProtocolTool.InputSchema, request.Params?.Arguments) is { Count: > 0 } problems)
-                return Error(string.Join('\n', problems));
+            var services = request.Services!;
+            var started = services.GetRequiredService<TimeProvider>().GetTimestamp();
+            var (result, outcome) = (default(CallToolResult), ToolOutcome.Cancelled);
             try
             {
-                return await next(request, cancellationToken);
+                (result, outcome) = await CallAsync(tool, request, next, cancellationToken);
+                return result;
             }
-            catch (McpException said) when (said is not McpProtocolException)
+            finally
             {
-                return Error(said.Message);
-            }
-            catch (QueryRefusedException refused)
-            {
-                return Error(refused.Message);
-            }
-            catch (PostgresException refused) when (Explain(refused) is { } explanation)
-            {
-                return Error(explanation);
-            }
-            catch (Exception failed) when (failed is not (OperationCanceledException or McpProtocolException))
-            {
-                request.Services!.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ToolCallFilter))
-                    .LogError(failed, "Tool {Tool} failed", tool.ProtocolTool.Name);
-                return Error($"{tool.ProtocolTool.Name} could not be carried out because of a fault in the server, not in the arguments. " +
-                    $"Try again once; if it persists, tell the operator trace {Activity.Current?.TraceId.ToHexString() ?? "(none)"}.");
+                services.GetRequiredService<ToolCallRecorder>().Record(
+                    tool.ProtocolTool.Name, Caller.From(request.User), StoreArgument(request.Params?.Arguments), outcome, RowsIn(result), started);
             }
         };
+
+    static async Task<(CallToolResult Result, string Outcome)> CallAsync(
+        McpServerTool tool, RequestContext<CallToolRequestParams> request, McpRequestHandler<CallToolRequestParams, CallToolResult> next, CancellationToken cancellationToken)
+    {
+        if (ArgumentValidator.Check(tool.ProtocolTool.InputSchema, request.Params?.Arguments) is { Count: > 0 } problems)
+            return (Error(string.Join('\n', problems)), ToolOutcome.Refused);
+        try
+        {
+            var result = await next(request, cancellationToken);
+            return (result, result.IsError is true ? ToolOutcome.Refused : ToolOutcome.Ok);
+        }
+        catch (McpException said) when (said is not McpProtocolException)
+        {
+            return (Error(said.Message), ToolOutcome.Refused);
+        }
+        catch (QueryRefusedException refused)
+        {
+            return (Error(refused.Message), ToolOutcome.Refused);
+        }
+        catch (PostgresException refused) when (Explain(refused) is { } explanation)
+        {
+            return (Error(explanation), ToolOutcome.Refused);
+        }
+        catch (Exception failed) when (failed is not (OperationCanceledException or McpProtocolException))
+        {
+            request.Services!.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ToolCallFilter))
+                .LogError(failed, "Tool {Tool} failed", tool.ProtocolTool.Name);
+            return (Error($"{tool.ProtocolTool.Name} could not be carried out because of a fault in the server, not in the arguments. " +
+                $"Try again once; if it persists, tell the operator trace {Activity.Current?.TraceId.ToHexString() ?? "(none)"}."), ToolOutcome.Fault);
+        }
+    }
+
+    static string? StoreArgument(IDictionary<string, JsonElement>? arguments) =>
+        arguments is not null && arguments.TryGetValue("store_id", out var store) && store.ValueKind == JsonValueKind.String ? store.GetString() : null;
+
+    // An answer that is a list begins with it; any other is one thing.
+    static int? RowsIn(CallToolResult? result) => result is { IsError: not true, StructuredContent: { ValueKind: JsonValueKind.Object } content }
+        ? content.TryGetProperty("row_count", out var count) ? count.GetInt32()
+            : content.EnumerateObject().FirstOrDefault().Value is { ValueKind: JsonValueKind.Array } list ? list.GetArrayLength() : 1
+        : null;
 
     static string? Explain(PostgresException refused) => refused.SqlState switch
     {

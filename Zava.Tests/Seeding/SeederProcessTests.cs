@@ -33,6 +33,15 @@ public sealed class SeederProcessTests(DatabaseTemplate template)
         Assert.Contains("Sample data loaded: ", loading);
         Assert.Equal(500L, await database.ScalarAsync<long>("SELECT count(*) FROM retail.products"));
 
+        await database.ExecuteAsync("SELECT retail.seal_audit_log()");
+        var (whole, verified) = await RunAsync(settings, "audit", "verify");
+        Assert.True(whole == 0, verified);
+        Assert.Contains("The audit log is as it was written.", verified);
+        await database.ExecuteAsync("SET session_replication_role = replica; UPDATE retail.audit_log SET acting_user = 'x' WHERE log_number = 1; RESET session_replication_role");
+        var (tampered, found) = await RunAsync(settings, "audit", "verify");
+        Assert.Equal(1, tampered);
+        Assert.Contains("Batch 1 (changes): an entry or the batch itself was changed.", found);
+
         // A read that is under way is not disturbed by a seeder that has nothing to do.
         await using var reader = await database.As(null).OpenConnectionAsync(TestContext.Current.CancellationToken);
         await reader.ExecuteAsync("BEGIN");

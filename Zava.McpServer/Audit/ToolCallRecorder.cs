@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Text.Json;
+using System.Threading.Channels;
+using Npgsql;
+using NpgsqlTypes;
+using Zava.Database;
+
+namespace Zava.McpServer.Audit;
+
+/// <summary>
+/// Records every tool call, in batches beside the calls, and seals the changes that others recorded.
+/// </summary>
+/// <remarks>
+/// What can be lost: the calls of the last second when the process is killed; and, when the database is away, calls beyond
+/// <see cref="Capacity"/>, which are counted (<c>zava.audit.dropped</c>) and logged. A server that is stopped writes all.
+/// </remarks>
+sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, TimeProvider time, ILogger<ToolCallRecorder> logger)
+    : BackgroundService
+{
+    const int Capacity = 10_000;
+    const int BatchSize = 500;
+
+    /// <summary>The longest time for which a call is only in memory.</summary>
+    static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    /// <summary>The longest time for which a change is not covered by the chain.</summary>
+    static readonly TimeSpan SealInterval = TimeSpan.FromSeconds(10);
+
+    static readonly Meter Meter = new("Zava.McpServer.Audit");
+    static readonly Counter<long> Dropped = Meter.CreateCounter<long>("zava.audit.dropped", "{call}", "Tool calls that could not be recorded");
+    static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    readonly List<ToolCallRecord> _pending = [];
+    readonly Channel<ToolCallRecord> _calls = Channel.CreateBounded<ToolCallRecord>(new BoundedChannelOptions(Capacity) { SingleReader = true });
+
+    /// <summary>Takes note of a call; never waits and never fails.</summary>
+    /// <param name="tool">Its name as the client sent it.</param>
+    /// <param name="caller">Who called; <c>null</c> when the token names nobody.</param>
+    /// <param name="storeId">The store that was asked for.</param>
+    /// <param name="outcome">One of <see cref="ToolOutcome"/>.</param>
+    /// <param name="rows">Rows or items in the answer.</param>
+    /// <param name="started">When it began, from <see cref="TimeProvider.GetTimestamp"/>.</param>
+    public void Record(string tool, Caller? caller, string? storeId, string outcome, int? rows, long started)
+    {
+        var elapsed = time.GetElapsedTime(started);
+        var call = new ToolCallRecord(
+            time.GetUtcNow() - elapsed, tool.Length <= 100 ? tool : tool[..100], caller?.User ?? "", StoreOf(caller, storeId), outcome, rows,
+            Math.Round(elapsed.TotalMilliseconds, 3), Activity.Current?.TraceId.ToHexString());
+        if (!_calls.Writer.TryWrite(call))
+        {
+            Dropped.Add(1);
+            LogDropped(Capacity);
+        }
+    }
+
+    // Only a store that the caller may see: the store reads its entries, and must not be told of somebody who only asked.
+    static string? StoreOf(Caller? caller, string? asked) => caller switch
+    {
+        null => null,
+        { Stores: { IsEvery: false, Names: [var only] } } => only,
+        _ when asked is not null && StoreSet.IsStoreName(asked) && (caller.Stores.IsEvery || caller.Stores.Names.Contains(asked)) => asked,
+        _ => null,
+    };
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        var lastSealed = time.GetTimestamp();
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                await FlushAsync();
+                if (time.GetElapsedTime(lastSealed) < SealInterval)
+                    continue;
+                await SealAsync();
+                lastSealed = time.GetTimestamp();
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The web server, which was started later, has stopped taking calls before this is asked to stop.
+            await FlushAsync();
+            await SealAsync();
+        }
+    }
+
+    async Task FlushAsync()
+    {
+        while (true)
+        {
+            while (_pending.Count < BatchSize && _calls.Reader.TryRead(out var call))
+                _pending.Add(call);
+            // What could not be written stays for the next tick.
+            if (_pending.Count == 0 || !await TryAsync("SELECT retail.record_tool_calls($1)", JsonSerializer.Serialize(_pending, Json)))
+                return;
+            _pending.Clear();
+        }
+    }
+
+    Task<bool> SealAsync() => TryAsync("SELECT retail.seal_audit_log()");
+
+    // Not cancellable: whether a cancelled statement took effect cannot be known, and a call must not be recorded twice.
+    async Task<bool> TryAsync(string sql, string? argument = null)
+    {
+        try
+        {
+            await using var command = dataSource.CreateCommand(sql);
+            command.CommandTimeout = 10;
+            if (argument is not null)
+                command.Parameters.Add(new() { Value = argument, NpgsqlDbType = NpgsqlDbType.Jsonb });
+            await command.ExecuteNonQueryAsync();
+            return true;
+        }
+        catch (NpgsqlException failed)
+        {
+            LogFailed(failed, _pending.Count);
+            return false;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A tool call was not recorded: {Capacity} calls already wait for the database")]
+    private partial void LogDropped(int capacity);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Tool calls could not be recorded yet; {Pending} wait")]
+    private partial void LogFailed(Exception failed, int pending);
+}
