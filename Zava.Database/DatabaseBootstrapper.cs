@@ -14,8 +14,9 @@ public sealed class DatabaseBootstrapper(string administratorConnectionString)
 
     /// <param name="passwords">Login name to password; a login that is not named keeps the one it has.</param>
     /// <param name="cancellationToken">Stops between statements.</param>
+    /// <returns>Whether the administrator is a superuser and so closed what only one can (Hardening.sql).</returns>
     /// <exception cref="DatabaseSetupException">The server cannot hold this database; the message says why.</exception>
-    public async Task RunAsync(IReadOnlyDictionary<string, string> passwords, CancellationToken cancellationToken)
+    public async Task<bool> RunAsync(IReadOnlyDictionary<string, string> passwords, CancellationToken cancellationToken)
     {
         await CreateDatabaseAsync(cancellationToken);
         await using var dataSource = NpgsqlDataSource.Create(administratorConnectionString);
@@ -36,6 +37,9 @@ public sealed class DatabaseBootstrapper(string administratorConnectionString)
             await using var alter = new NpgsqlCommand((string)(await format.ExecuteScalarAsync(cancellationToken))!, connection);
             await alter.ExecuteNonQueryAsync(cancellationToken);
         }
+
+        await using var hardening = new NpgsqlCommand(SqlResource.Read("Hardening.sql"), connection);
+        return (bool)(await hardening.ExecuteScalarAsync(cancellationToken))!;
     }
 
     async Task CreateDatabaseAsync(CancellationToken cancellationToken)

@@ -45,6 +45,13 @@ public sealed class QueryLoginInstaller(string administratorConnectionString, st
             ALTER ROLE {login.Name} SET idle_in_transaction_session_timeout = '15s';
             ALTER ROLE {login.Name} SET search_path = retail, public;
             GRANT {QueryLogin.Group} TO {login.Name};
+            DO $$ BEGIN
+                -- What only a superuser may set: a failed query's text stays out of the server's log, and its files are bounded.
+                IF current_setting('is_superuser') = 'on' THEN
+                    ALTER ROLE {login.Name} SET log_min_error_statement = 'panic';
+                    ALTER ROLE {login.Name} SET temp_file_limit = '1GB';
+                END IF;
+            END $$;
             """, connection);
         await create.ExecuteNonQueryAsync(cancellationToken);
         await using var format = new NpgsqlCommand("SELECT format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), $1)", connection)

@@ -24,7 +24,8 @@ public sealed class SeederJob(IConfiguration configuration, ILoggerFactory logge
         var passwords = ReadPasswords();
         var key = ContextKey.FromConfiguration(configuration);
 
-        await new DatabaseBootstrapper(administrator).RunAsync(passwords, cancellationToken);
+        if (!await new DatabaseBootstrapper(administrator).RunAsync(passwords, cancellationToken))
+            console.MarkupLine("The administrator is no superuser, so advisory locks stay open to free SQL; docs/security.md says what that means.");
         var seeder = new NpgsqlConnectionStringBuilder(administrator)
         {
             Username = DatabaseRole.Seeder,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Zava.Database;
@@ -8,7 +9,7 @@ using Zava.Tests.Infrastructure;
 namespace Zava.Tests.Isolation;
 
 /// <summary>Whatever SQL somebody of one store runs, they learn nothing of another's, and leave nothing behind.</summary>
-public sealed class FreeSqlTests(TwoStores stores) : IClassFixture<TwoStores>, IAsyncLifetime
+public sealed class FreeSqlTests(TwoStores stores, DatabaseTemplate template) : IClassFixture<TwoStores>, IAsyncLifetime
 {
     static readonly TenantContext Seattle = new(StoreSet.Of("seattle"), "attacker@example.com", "test");
 
@@ -90,6 +91,31 @@ public sealed class FreeSqlTests(TwoStores stores) : IClassFixture<TwoStores>, I
     {
         await SeenAsync(sql);
         await AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task A_superuser_closes_what_only_one_can_and_all_goes_on_working()
+    {
+        await using var database = await template.CreateDatabaseAsync();
+        Assert.True(await new DatabaseBootstrapper(database.AdministratorConnectionString).RunAsync(new Dictionary<string, string>(), Cancellation));
+        await using var queries = new QueryDatabase(database.As(DatabaseRole.Application), database.Key, stores.Sealer, Options.Create(new QueryOptions()));
+        foreach (var sql in (string[])
+        [
+            "SELECT pg_advisory_lock(1)", "SELECT pg_try_advisory_lock(1, 2)", "SELECT pg_advisory_xact_lock_shared(1)", "SELECT * FROM pg_locks", "SELECT * FROM pg_lock_status()",
+            "SELECT pg_notify('embedding_queue', 'x')", "SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'x')", "SELECT lo_put(1, 0, 'x')",
+        ])
+            Assert.Contains("permission denied", await SeenAsync(sql, queries));
+        Assert.Contains("seattle", await SeenAsync("SELECT store_id FROM stores", queries));
+
+        Assert.Equal(0, new DatabaseMigrator(database.ConnectionString(DatabaseRole.Seeder), NullLogger<DatabaseMigrator>.Instance).Run());
+        await database.ExecuteAsync("UPDATE retail.embedding_models SET state = 'active' WHERE embedding_model = 'universal-sentence-encoder-lite'");
+        await using var connection = await database.As(DatabaseRole.Application).OpenConnectionAsync(Cancellation);
+        await connection.ExecuteAsync("BEGIN");
+        await connection.ScalarAsync("SELECT retail.set_store_context($1)", stores.Seal(connection, StoreSet.Of("seattle")));
+        // Queued, and the worker notified, by the trigger.
+        await connection.ExecuteAsync("INSERT INTO retail.products (store_id, sku, product_name, price) VALUES ('seattle', 'NEW', 'New', 1)");
+        await connection.ExecuteAsync("COMMIT");
+        Assert.Equal(1L, await database.ScalarAsync<long>("SELECT count(*) FROM retail.embedding_queue"));
     }
 
     [Fact]
