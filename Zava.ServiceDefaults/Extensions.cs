@@ -46,6 +46,8 @@ public static class Extensions
                 .AddRuntimeInstrumentation()
                 .AddMeter(TelemetryNames))
             .WithTracing(tracing => tracing
+                // Before any exporter.
+                .AddProcessor(new ToolErrorTextRemover())
                 .AddSource([builder.Environment.ApplicationName, .. TelemetryNames])
                 .AddAspNetCoreInstrumentation(http => http.Filter = request =>
                     !request.Request.Path.StartsWithSegments(HealthEndpoint)
@@ -58,7 +60,7 @@ public static class Extensions
     }
 
     /// <summary>Sources and meters of this application and of the libraries that it is made of.</summary>
-    static readonly string[] TelemetryNames = ["Zava.*", "Experimental.ModelContextProtocol", "Experimental.Microsoft.Extensions.AI"];
+    static readonly string[] TelemetryNames = ["Zava.*", ToolErrorTextRemover.Source, "Experimental.Microsoft.Extensions.AI"];
 
     /// <summary>Maps <c>/health</c> (may take requests) and <c>/alive</c> (need not be restarted).</summary>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -5,6 +6,8 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using ModelContextProtocol.Client;
+using OpenTelemetry;
+using OpenTelemetry.Trace;
 using Zava.Database;
 using Zava.McpServer;
 using Zava.McpServer.Identity;
@@ -22,7 +25,7 @@ public sealed class RunningServer : IAsyncDisposable
     /// <summary>All that the server has logged.</summary>
     public RecordedLog Log { get; }
 
-    public static async Task<RunningServer> StartAsync(TestDatabase database)
+    public static async Task<RunningServer> StartAsync(TestDatabase database, BaseProcessor<Activity>? traces = null)
     {
         var folder = Directory.CreateTempSubdirectory("zava-test-");
         var log = new RecordedLog();
@@ -33,6 +36,9 @@ public sealed class RunningServer : IAsyncDisposable
             ["Database:ContextKey:Secret"] = Convert.ToBase64String(database.Key.Secret),
             ["Identity:DevelopmentFolder"] = folder.FullName,
         }, log);
+        // Last, where an exporter is.
+        if (traces is not null)
+            app.Services.GetRequiredService<TracerProvider>().AddProcessor(traces);
         await app.StartAsync(TestContext.Current.CancellationToken);
         return new(app, folder, log);
     }
