@@ -20,12 +20,14 @@ public sealed class DatabaseMigrator(string seederConnectionString, ILogger<Data
         var owner = ActingAsOwner(seederConnectionString);
         using var dataSource = NpgsqlDataSource.Create(owner);
         using var connection = dataSource.OpenConnection();
-        // Two seeders at once: the second waits and then finds nothing to do. The lock ends with the connection.
-        using (var prepare = new NpgsqlCommand("SELECT pg_advisory_lock(hashtext('zava migrations'))", connection) { CommandTimeout = 0 })
-            prepare.ExecuteNonQuery();
         // The journal of migrations lives in the schema, so the schema is there before the first migration.
-        using (var create = new NpgsqlCommand("CREATE SCHEMA IF NOT EXISTS retail", connection))
-            create.ExecuteNonQuery();
+        Create(connection, "CREATE SCHEMA IF NOT EXISTS retail");
+        Create(connection, "CREATE TABLE IF NOT EXISTS retail.migration_lock ()");
+        // Two seeders at once: the second waits and then finds nothing to do. A table's lock, which only the owner can take;
+        // an advisory lock could be held by any login, for ever.
+        using var turn = connection.BeginTransaction();
+        using (var wait = new NpgsqlCommand("LOCK TABLE retail.migration_lock IN ACCESS EXCLUSIVE MODE", connection) { CommandTimeout = 0 })
+            wait.ExecuteNonQuery();
 
         var engine = DeployChanges.To
             .PostgresqlDatabase(owner)
@@ -40,6 +42,19 @@ public sealed class DatabaseMigrator(string seederConnectionString, ILogger<Data
         return result.Successful
             ? result.Scripts.Count()
             : throw new DatabaseSetupException($"Migration {result.ErrorScript?.Name} failed: {result.Error.Message}", result.Error);
+    }
+
+    static void Create(NpgsqlConnection connection, string sql)
+    {
+        try
+        {
+            using var create = new NpgsqlCommand(sql, connection);
+            create.ExecuteNonQuery();
+        }
+        // IF NOT EXISTS does not see what another seeder is creating at this moment.
+        catch (PostgresException made) when (made.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateTable or PostgresErrorCodes.DuplicateSchema)
+        {
+        }
     }
 
     sealed class Log(ILogger logger) : IUpgradeLog

@@ -21,17 +21,18 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
 
     readonly ConcurrentDictionary<string, Lazy<Task<NpgsqlDataSource>>> _sources = new();
 
-    /// <param name="context">The caller; the login is that of its one store, or the one for every store.</param>
+    /// <param name="context">The caller, narrowed to one store or for every store.</param>
+    /// <param name="asEveryStore">Whether the caller may see every store: then the login is theirs, whatever the context is narrowed to.</param>
     /// <param name="sql">One SELECT, VALUES or WITH.</param>
     /// <param name="maximumRows">At most so many rows.</param>
     /// <param name="cancellationToken">Cancels the query in PostgreSQL as well.</param>
     /// <exception cref="QueryRefusedException">The query is wrong, too dear, or not allowed.</exception>
     /// <exception cref="PostgresException">PostgreSQL refused the context (28000).</exception>
-    public async Task<QueryAnswer> RunAsync(TenantContext context, string sql, int maximumRows, CancellationToken cancellationToken)
+    public async Task<QueryAnswer> RunAsync(TenantContext context, bool asEveryStore, string sql, int maximumRows, CancellationToken cancellationToken)
     {
         if (!context.Stores.IsEvery && context.Stores.Names.Count > 1)
             throw new ArgumentException("A query runs for one store or for every store.", nameof(context));
-        var source = await SourceAsync(context.Stores.IsEvery ? QueryLogin.EveryStore : context.Stores.Names[0]);
+        var source = await SourceAsync(asEveryStore || context.Stores.IsEvery ? QueryLogin.EveryStore : context.Stores.Names[0]);
         await using var connection = await OpenAsync(source, cancellationToken);
         try
         {
@@ -65,7 +66,7 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.NextResultAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        using var plan = JsonDocument.Parse(reader.GetString(0));
+        using var plan = JsonDocument.Parse(reader.GetString(0), new() { MaxDepth = 10_000 });
         var cost = plan.RootElement[0].GetProperty("Plan").GetProperty("Total Cost").GetDouble();
         while (await reader.NextResultAsync(cancellationToken))
         {
@@ -79,6 +80,7 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
     async Task<QueryAnswer> FetchAsync(NpgsqlConnection connection, int maximumRows, CancellationToken cancellationToken)
     {
         var limits = options.Value;
+        const int Null = 4; // as it is written
         // One more than wanted tells whether there are more.
         await using var fetch = new NpgsqlCommand($"FETCH FORWARD {(maximumRows + 1).ToString(CultureInfo.InvariantCulture)} FROM zava_query", connection)
         {
@@ -98,20 +100,22 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
             var row = new object?[columns.Count];
             for (var i = 0; i < row.Length; i++)
             {
-                if (await reader.IsDBNullAsync(i, cancellationToken))
-                    continue;
-                using var text = await reader.GetTextReaderAsync(i, cancellationToken);
-                var length = await text.ReadBlockAsync(buffer, cancellationToken);
-                size += length;
+                var length = 0;
+                if (!await reader.IsDBNullAsync(i, cancellationToken))
+                {
+                    using var text = await reader.GetTextReaderAsync(i, cancellationToken);
+                    length = await text.ReadBlockAsync(buffer, cancellationToken);
+                    if (length > limits.MaximumValueCharacters)
+                        (row[i], shortened) = ($"{buffer.AsSpan(0, limits.MaximumValueCharacters)}…", shortened + 1);
+                    else
+                        row[i] = ToValue(columns[i].Type, new string(buffer, 0, length));
+                }
+                size += Math.Max(length, Null);
                 if (size > limits.MaximumCharacters)
                 {
                     await StopAsync(fetch, reader);
                     return new(columns, rows, "size", shortened);
                 }
-                if (length > limits.MaximumValueCharacters)
-                    (row[i], shortened) = ($"{buffer.AsSpan(0, limits.MaximumValueCharacters)}…", shortened + 1);
-                else
-                    row[i] = ToValue(columns[i].Type, new string(buffer, 0, length));
             }
             rows.Add(row);
         }
@@ -159,7 +163,7 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
     {
         var said = failed.SqlState switch
         {
-            PostgresErrorCodes.QueryCanceled => "The query ran longer than 10 seconds and was stopped. Ask for less: a store_id, a range of dates, fewer joins.",
+            PostgresErrorCodes.QueryCanceled => "The query was stopped, because it ran longer than 10 seconds or was cancelled. Ask for less: a store_id, a range of dates, fewer joins.",
             PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InvalidCursorDefinition or PostgresErrorCodes.FeatureNotSupported
                 => $"{failed.MessageText}. Allowed: one query that only reads (SELECT, VALUES or WITH).",
             PostgresErrorCodes.SyntaxError => $"{failed.MessageText}. Allowed: one statement, which is a query (SELECT, VALUES or WITH).",
@@ -170,8 +174,11 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
             _ => failed.MessageText,
         };
         var hint = string.IsNullOrEmpty(failed.Hint) ? "" : $" Hint: {failed.Hint}";
-        return $"sql: {Where(failed, sql)}{said}{hint} (SQLSTATE {failed.SqlState})";
+        return $"sql: {Where(failed, sql)}{Short(said)}{Short(hint)} (SQLSTATE {failed.SqlState})";
     }
+
+    // A message may quote a value of any size.
+    static string Short(string text) => text.Length <= 500 ? text : $"{text[..500]}…";
 
     // PostgreSQL counts characters from the beginning of what was sent, which is more than what the caller wrote.
     static string Where(PostgresException failed, string sql)

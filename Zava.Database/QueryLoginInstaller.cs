@@ -39,16 +39,19 @@ public sealed class QueryLoginInstaller(string administratorConnectionString, st
         await using var create = new NpgsqlCommand($"""
             DO $$ BEGIN CREATE ROLE {login.Name} LOGIN INHERIT; EXCEPTION WHEN duplicate_object THEN END $$;
             ALTER ROLE {login.Name} RESET ALL;
-            ALTER ROLE {login.Name} PASSWORD '{ScramVerifier.Create(login.Password)}' CONNECTION LIMIT 20;
+            ALTER ROLE {login.Name} PASSWORD '{ScramVerifier.Create(login.Password)}' CONNECTION LIMIT 8;
             ALTER ROLE {login.Name} SET default_transaction_read_only = on;
             ALTER ROLE {login.Name} SET statement_timeout = '10s';
             ALTER ROLE {login.Name} SET idle_in_transaction_session_timeout = '15s';
             ALTER ROLE {login.Name} SET search_path = retail, public;
             GRANT {QueryLogin.Group} TO {login.Name};
             DO $$ BEGIN
-                -- What only a superuser may set: a failed query's text stays out of the server's log, and its files are bounded.
+                -- What only a superuser may set: queries stay out of the server's log and out of colleagues' sight, and their
+                -- files are bounded.
                 IF current_setting('is_superuser') = 'on' THEN
                     ALTER ROLE {login.Name} SET log_min_error_statement = 'panic';
+                    ALTER ROLE {login.Name} SET log_min_messages = 'panic';
+                    ALTER ROLE {login.Name} SET track_activities = off;
                     ALTER ROLE {login.Name} SET temp_file_limit = '1GB';
                 END IF;
             END $$;

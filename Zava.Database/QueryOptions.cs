@@ -19,7 +19,7 @@ public sealed class QueryOptions
     [Range(10, 1_000_000)]
     public int MaximumValueCharacters { get; set; } = 4_000;
 
-    /// <summary>How many queries of one login run at once; more wait, for a few seconds.</summary>
-    [Range(1, 20)]
+    /// <summary>How many queries of one login run at once on one server; more wait, for a few seconds.</summary>
+    [Range(1, 8)]
     public int Concurrency { get; set; } = 4;
 }

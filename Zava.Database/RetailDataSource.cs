@@ -16,7 +16,19 @@ static class RetailDataSource
     {
         source.Name = Extensions.DatabaseName;
         source.UseVector();
+        // The statements of the tools are few and fixed: they are parsed once a connection. A setting of the connection
+        // string wins.
+        if (source.ConnectionStringBuilder.MaxAutoPrepare == 0)
+            source.ConnectionStringBuilder.MaxAutoPrepare = 50;
         HideSql(source);
+    }
+
+    /// <summary>A data source like a service's, without the service.</summary>
+    public static NpgsqlDataSource Create(string connectionString)
+    {
+        var builder = new NpgsqlDataSourceBuilder(connectionString);
+        Configure(builder);
+        return builder.Build();
     }
 
     /// <summary>Keeps SQL out of traces: a caller's own may quote anything.</summary>

@@ -18,7 +18,7 @@ public sealed record Caller(string User, StoreSet Stores)
     /// <returns><c>null</c> when a claim is missing or not as it should be. There is no default store.</returns>
     public static Caller? From(ClaimsPrincipal? principal)
     {
-        if (principal?.FindFirstValue("sub") is not { Length: > 0 and <= 200 } user)
+        if (principal?.FindFirstValue("sub") is not { Length: > 0 and <= 200 } user || user.Any(char.IsControl))
             return null;
         var names = principal.FindAll(StoresClaim).Select(claim => claim.Value).ToList();
         if (names is ["*"])

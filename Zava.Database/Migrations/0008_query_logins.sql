@@ -42,9 +42,13 @@ $$;
 COMMENT ON FUNCTION retail.query_store_ids IS 'The stores that free SQL may see: those of the sealed context that are also the login''s.';
 
 CREATE FUNCTION retail.query_store_map() RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog
 AS $$
-    SELECT coalesce(jsonb_object_agg(store_id, true), '{}') FROM unnest(retail.query_store_ids()) AS store_id
+DECLARE
+    stores text[] := retail.query_store_ids();
+BEGIN
+    RETURN jsonb_object(stores, stores);
+END
 $$;
 COMMENT ON FUNCTION retail.query_store_map IS 'The same stores as keys of an object; see current_store_map.';
 

@@ -48,10 +48,7 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, TimeProvider 
             time.GetUtcNow() - elapsed, tool.Length <= 100 ? tool : tool[..100], caller?.User ?? "", StoreOf(caller, storeId), outcome, rows,
             Math.Round(elapsed.TotalMilliseconds, 3), Activity.Current?.TraceId.ToHexString());
         if (!_calls.Writer.TryWrite(call))
-        {
-            Dropped.Add(1);
-            LogDropped(Capacity);
-        }
+            Drop($"{Capacity} calls already wait for the database");
     }
 
     // Only a store that the caller may see: the store reads its entries, and must not be told of somebody who only asked.
@@ -92,36 +89,74 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, TimeProvider 
         {
             while (_pending.Count < BatchSize && _calls.Reader.TryRead(out var call))
                 _pending.Add(call);
-            // What could not be written stays for the next tick.
-            if (_pending.Count == 0 || !await TryAsync("SELECT retail.record_tool_calls($1)", JsonSerializer.Serialize(_pending, Json)))
+            if (_pending.Count == 0)
                 return;
-            _pending.Clear();
+            switch (await TryAsync("SELECT retail.record_tool_calls($1)", _pending))
+            {
+                case Attempt.Done:
+                    _pending.Clear();
+                    break;
+                case Attempt.Refused when _pending.Count > 1:
+                    // One of them cannot be written: it must not keep the others.
+                    foreach (var call in _pending)
+                        if (await TryAsync("SELECT retail.record_tool_calls($1)", [call]) is Attempt.Refused)
+                            Drop("the database refuses it");
+                    _pending.Clear();
+                    break;
+                case Attempt.Refused:
+                    Drop("the database refuses it");
+                    _pending.Clear();
+                    break;
+                default:
+                    return; // with the next tick
+            }
         }
     }
 
-    Task<bool> SealAsync() => TryAsync("SELECT retail.seal_audit_log()");
+    void Drop(string reason)
+    {
+        Dropped.Add(1);
+        LogDropped(reason);
+    }
+
+    Task SealAsync() => TryAsync("SELECT retail.seal_audit_log()");
+
+    enum Attempt
+    {
+        Done,
+
+        /// <summary>The database is away, or not in order: later.</summary>
+        Failed,
+
+        /// <summary>What was sent is at fault (SQLSTATE classes 22 and 23): never.</summary>
+        Refused,
+    }
 
     // Not cancellable: whether a cancelled statement took effect cannot be known, and a call must not be recorded twice.
-    async Task<bool> TryAsync(string sql, string? argument = null)
+    async Task<Attempt> TryAsync(string sql, List<ToolCallRecord>? calls = null)
     {
         try
         {
             await using var command = dataSource.CreateCommand(sql);
             command.CommandTimeout = 10;
-            if (argument is not null)
-                command.Parameters.Add(new() { Value = argument, NpgsqlDbType = NpgsqlDbType.Jsonb });
+            if (calls is not null)
+                command.Parameters.Add(new() { Value = JsonSerializer.Serialize(calls, Json), NpgsqlDbType = NpgsqlDbType.Jsonb });
             await command.ExecuteNonQueryAsync();
-            return true;
+            return Attempt.Done;
+        }
+        catch (PostgresException refused) when (refused.SqlState.StartsWith("22", StringComparison.Ordinal) || refused.SqlState.StartsWith("23", StringComparison.Ordinal))
+        {
+            return Attempt.Refused;
         }
         catch (NpgsqlException failed)
         {
             LogFailed(failed, _pending.Count);
-            return false;
+            return Attempt.Failed;
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A tool call was not recorded: {Capacity} calls already wait for the database")]
-    private partial void LogDropped(int capacity);
+    [LoggerMessage(Level = LogLevel.Error, Message = "A tool call was not recorded: {Reason}")]
+    private partial void LogDropped(string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Tool calls could not be recorded yet; {Pending} wait")]
     private partial void LogFailed(Exception failed, int pending);

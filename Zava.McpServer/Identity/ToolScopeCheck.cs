@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
+using System.Text;
 using System.Text.Json;
+using Microsoft.Net.Http.Headers;
 using ModelContextProtocol.Server;
 using Zava.McpServer.Audit;
 
@@ -17,6 +19,13 @@ sealed class ToolScopeCheck(RequestDelegate next, IEnumerable<McpServerTool> too
     {
         if (HttpMethods.IsPost(context.Request.Method) && context.User.Identity is { IsAuthenticated: true })
         {
+            // What this check and the SDK might read differently.
+            if (MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) && type.Charset.HasValue && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+            {
+                context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
+                await context.Response.WriteAsJsonAsync(new { error = "invalid_request", error_description = "Send JSON in UTF-8." });
+                return;
+            }
             // Small: the server limits it (Limits:RequestBytes).
             var body = new MemoryStream();
             try
@@ -44,18 +53,21 @@ sealed class ToolScopeCheck(RequestDelegate next, IEnumerable<McpServerTool> too
         await next(context);
     }
 
+    // The SDK takes names in any case, and the last of several.
+    static JsonElement Property(JsonElement of, string name) => of.ValueKind == JsonValueKind.Object
+        ? of.EnumerateObject().LastOrDefault(property => property.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Value
+        : default;
+
+    static string? Text(JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
     // What is no tool call, or no JSON, is for the SDK to answer.
     static string? CalledTool(MemoryStream body)
     {
         try
         {
-            using var message = JsonDocument.Parse(body.GetBuffer().AsMemory(0, (int)body.Length));
-            return message.RootElement is { ValueKind: JsonValueKind.Object } root
-                && root.TryGetProperty("method", out var method) && method.ValueKind == JsonValueKind.String && method.ValueEquals("tools/call")
-                && root.TryGetProperty("params", out var parameters) && parameters.ValueKind == JsonValueKind.Object
-                && parameters.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String
-                ? name.GetString()
-                : null;
+            var json = body.GetBuffer().AsMemory(0, (int)body.Length);
+            using var message = JsonDocument.Parse(json.Span.StartsWith(Encoding.UTF8.Preamble) ? json[Encoding.UTF8.Preamble.Length..] : json);
+            return Text(Property(message.RootElement, "method")) == "tools/call" ? Text(Property(Property(message.RootElement, "params"), "name")) : null;
         }
         catch (Exception malformed) when (malformed is JsonException or InvalidOperationException)
         {

@@ -38,10 +38,11 @@ public sealed class QueryTools(QueryDatabase database)
         ClaimsPrincipal? user = null,
         CancellationToken cancellationToken = default)
     {
-        var context = Caller.Require(user).For("execute_sales_query", store_id);
+        var caller = Caller.Require(user);
+        var context = caller.For("execute_sales_query", store_id);
         if (!context.Stores.IsEvery && context.Stores.Names.Count > 1)
             throw new McpException($"store_id: it must be given, because a query runs for one store. Allowed: {string.Join(", ", context.Stores.Names)}.");
-        var answer = await database.RunAsync(context, sql, max_rows, cancellationToken);
+        var answer = await database.RunAsync(context, caller.Stores.IsEvery, sql, max_rows, cancellationToken);
         return new(
             [.. answer.Columns.Select(column => new QueryColumn(column.Name, column.Type))],
             answer.Rows,

@@ -22,6 +22,17 @@ public sealed class SchemaTests(DatabaseTemplate template) : IAsyncLifetime
             """));
 
     [Fact]
+    public async Task No_column_that_stores_share_has_statistics()
+    {
+        await _database.ExecuteAsync("INSERT INTO retail.products (store_id, sku, product_name, price) SELECT 'seattle', g::text, 'x', g FROM generate_series(1, 200) g");
+        await _database.ExecuteAsync("ANALYZE");
+        Assert.Equal("", await ListAsync("""
+            SELECT DISTINCT c.relname || '.' || a.attname FROM pg_statistic s JOIN pg_class c ON c.oid = s.starelid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = s.staattnum
+             WHERE c.relnamespace = 'retail'::regnamespace AND (c.relrowsecurity OR c.relkind = 'i' AND (SELECT t.relrowsecurity FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid WHERE i.indexrelid = c.oid))
+            """));
+    }
+
+    [Fact]
     public async Task Every_policy_of_the_application_asks_first_for_the_context_and_wraps_it_in_a_sub_select() =>
         Assert.Equal("", await ListAsync("""
             SELECT policyname FROM pg_policies

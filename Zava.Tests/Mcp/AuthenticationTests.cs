@@ -215,6 +215,7 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
     [
         """{"sub": "a"}""", """{"sub": "a", "stores": []}""", """{"sub": "a", "stores": ["*", "seattle"]}""", """{"sub": "a", "stores": ["Seattle; DROP"]}""",
         """{"sub": "", "stores": ["seattle"]}""", """{"stores": ["seattle"]}""", """{"sub": "a", "stores": ["seattle|x"]}""",
+        """{"sub": "nul\u0000x", "stores": ["seattle"]}""", """{"sub": "line\nbreak", "stores": ["seattle"]}""",
     ];
 
     [Theory, MemberData(nameof(ClaimsWithoutStores))]

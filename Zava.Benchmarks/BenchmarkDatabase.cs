@@ -1,0 +1,65 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Spectre.Console;
+using Zava.Database;
+using Zava.Seeder;
+using Zava.Standalone;
+
+namespace Zava.Benchmarks;
+
+/// <summary>A seeded database on a private PostgreSQL of its own, with the settings of <c>./zava up</c>.</summary>
+sealed class BenchmarkDatabase : IAsyncDisposable
+{
+    readonly PrivatePostgres _postgres;
+    readonly Dictionary<string, string> _passwords;
+
+    BenchmarkDatabase(PrivatePostgres postgres, Dictionary<string, string> passwords) => (_postgres, _passwords) = (postgres, passwords);
+
+    public ContextKey Key { get; } = new("bench", SHA256.HashData("the key of Zava's benchmarks"u8));
+
+    public NpgsqlDataSource Administrator => Source("postgres");
+
+    public NpgsqlDataSource Application => Source(DatabaseRole.Application);
+
+    public static async Task<BenchmarkDatabase> StartAsync(string folder, CancellationToken cancellationToken)
+    {
+        var postgres = await PrivatePostgres.StartAsync(folder, ["shared_buffers=256MB", "maintenance_work_mem=256MB", "max_wal_size=1GB"], cancellationToken);
+        var database = new BenchmarkDatabase(postgres, ((string[])[DatabaseRole.Application, DatabaseRole.Worker, DatabaseRole.Seeder])
+            .ToDictionary(login => login, _ => RandomNumberGenerator.GetHexString(32)));
+        var settings = new Dictionary<string, string?>(database._passwords.Select(login => KeyValuePair.Create($"Database:Passwords:{login.Key}", (string?)login.Value)))
+        {
+            ["ConnectionStrings:retail_db"] = database.ConnectionString("postgres"),
+            ["Database:ContextKey:Id"] = database.Key.Id,
+            ["Database:ContextKey:Secret"] = Convert.ToBase64String(database.Key.Secret),
+        };
+        await new SeederJob(new ConfigurationBuilder().AddInMemoryCollection(settings).Build(), NullLoggerFactory.Instance, AnsiConsole.Console)
+            .RunAsync(new SeedOptions(1, SeedOptions.DefaultSeed, new DateOnly(2026, 10, 31)), asOfWasGiven: false, cancellationToken);
+        return database;
+    }
+
+    string ConnectionString(string login)
+    {
+        var administrator = new NpgsqlConnectionStringBuilder(_postgres.AdministratorConnectionString) { Database = Database.Extensions.DatabaseName };
+        if (login != administrator.Username)
+            (administrator.Username, administrator.Password) = (login, _passwords[login]);
+        return administrator.ConnectionString;
+    }
+
+    readonly Dictionary<string, NpgsqlDataSource> _sources = [];
+
+    NpgsqlDataSource Source(string login)
+    {
+        if (!_sources.TryGetValue(login, out var source))
+            _sources[login] = source = RetailDataSource.Create(ConnectionString(login));
+        return source;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var source in _sources.Values)
+            await source.DisposeAsync();
+        await _postgres.DisposeAsync();
+    }
+}
