@@ -189,7 +189,7 @@ public sealed class UniversalSentenceEncoderTests(LocalModel model) : IClassFixt
     {
         var encoder = new UniversalSentenceEncoder();
         var calls = Enumerable.Range(0, 4).Select(_ => encoder.GenerateAsync(
-            Enumerable.Repeat("an insulated mug for the train", 2_000), cancellationToken: TestContext.Current.CancellationToken)).ToList();
+            Enumerable.Repeat("an insulated mug for the train", 20_000), cancellationToken: TestContext.Current.CancellationToken)).ToList();
         await Task.Delay(100, TestContext.Current.CancellationToken);
         encoder.Dispose();
         foreach (var call in calls)
