@@ -166,7 +166,7 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
     [Fact]
     public async Task A_user_that_asks_too_often_is_told_to_wait_and_no_other_user_is()
     {
-        await using var app = RunningServer.Build("Development", new(Settings(("Limits:RequestsPerMinute", "3"), ("Identity:DevelopmentFolder", shop.Server.DevelopmentFolder)))
+        await using var app = RunningServer.Build("Development", new(Settings(("Limits:RequestsPerMinute", "3"), ("Identity:DevelopmentFolder", FolderOfItsOwn())))
         {
             ["ConnectionStrings:retail_db"] = shop.Database.ConnectionString(DatabaseRole.Application),
         });
@@ -249,6 +249,14 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
         Assert.Equal("redmond", stores.StructuredContent!.Value.GetProperty("stores")[0].GetProperty("store_id").GetString());
     }
 
+    // A server that starts writes its address into the folder; the key makes the tokens of both servers one.
+    string FolderOfItsOwn()
+    {
+        var folder = Directory.CreateTempSubdirectory("zava-test-").FullName;
+        File.Copy(Path.Combine(shop.Server.DevelopmentFolder, "development-signing-key"), Path.Combine(folder, "development-signing-key"));
+        return folder;
+    }
+
     static Dictionary<string, string?> Settings(params (string Key, string? Value)[] settings) => new(
         settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value)))
     {
@@ -282,20 +290,20 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
     [Fact]
     public async Task A_misspelt_setting_or_a_dangerous_login_stops_the_start()
     {
-        await using var misspelt = RunningServer.Build("Development", Settings(("Identity:Authorty", "https://x"), ("Identity:DevelopmentFolder", shop.Server.DevelopmentFolder)));
+        await using var misspelt = RunningServer.Build("Development", Settings(("Identity:Authorty", "https://x"), ("Identity:DevelopmentFolder", FolderOfItsOwn())));
         Assert.Contains("Authorty", (await Assert.ThrowsAnyAsync<Exception>(() => misspelt.StartAsync(Cancellation))).Message);
 
         foreach (var limit in (string[])["Limits:RequestPerMinute", "Limits:RequestBytes"])
             await Assert.ThrowsAnyAsync<Exception>(async () =>
             {
-                await using var limited = RunningServer.Build("Development", new(Settings((limit, "7"), ("Identity:DevelopmentFolder", shop.Server.DevelopmentFolder)))
+                await using var limited = RunningServer.Build("Development", new(Settings((limit, "7"), ("Identity:DevelopmentFolder", FolderOfItsOwn())))
                 {
                     ["ConnectionStrings:retail_db"] = shop.Database.ConnectionString(DatabaseRole.Application),
                 });
                 await limited.StartAsync(Cancellation);
             });
 
-        await using var superuser = RunningServer.Build("Development", new(Settings(("Identity:DevelopmentFolder", shop.Server.DevelopmentFolder)))
+        await using var superuser = RunningServer.Build("Development", new(Settings(("Identity:DevelopmentFolder", FolderOfItsOwn())))
         {
             ["ConnectionStrings:retail_db"] = shop.Database.AdministratorConnectionString,
         });
@@ -319,7 +327,7 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
         // A login of this test's own: roles are shared by all databases of the cluster.
         var login = $"zava_test_{Guid.NewGuid():N}"[..30];
         await shop.Database.ExecuteAsync($"CREATE ROLE {login} LOGIN NOINHERIT PASSWORD 'x'; GRANT CONNECT ON DATABASE {new Npgsql.NpgsqlConnectionStringBuilder(shop.Database.AdministratorConnectionString).Database} TO {login}; GRANT USAGE ON SCHEMA retail TO {login}");
-        await using var app = RunningServer.Build("Development", new(Settings(("Identity:DevelopmentFolder", shop.Server.DevelopmentFolder)))
+        await using var app = RunningServer.Build("Development", new(Settings(("Identity:DevelopmentFolder", FolderOfItsOwn())))
         {
             ["ConnectionStrings:retail_db"] = new Npgsql.NpgsqlConnectionStringBuilder(shop.Database.ConnectionString(DatabaseRole.Application)) { Username = login, Password = "x" }.ConnectionString,
         });
