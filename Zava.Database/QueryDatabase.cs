@@ -71,7 +71,7 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
         while (await reader.NextResultAsync(cancellationToken))
         {
         }
-        // Not by how much: estimates are made from the statistics of all stores.
+        // Not by how much: estimates are made from the size of tables that all stores share.
         if (cost > options.Value.MaximumCost)
             throw new QueryRefusedException(
                 "The query would read too much: PostgreSQL estimates that it costs more than is allowed. Ask for less: a store_id, a range of dates, fewer joins, no cross join.");

@@ -96,16 +96,17 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, TimeProvider 
                 case Attempt.Done:
                     _pending.Clear();
                     break;
-                case Attempt.Refused when _pending.Count > 1:
-                    // One of them cannot be written: it must not keep the others.
-                    foreach (var call in _pending)
-                        if (await TryAsync("SELECT retail.record_tool_calls($1)", [call]) is Attempt.Refused)
-                            Drop("the database refuses it");
-                    _pending.Clear();
-                    break;
                 case Attempt.Refused:
-                    Drop("the database refuses it");
-                    _pending.Clear();
+                    // One of them cannot be written: it must not keep the others.
+                    foreach (var call in _pending.ToList())
+                    {
+                        var attempt = await TryAsync("SELECT retail.record_tool_calls($1)", [call]);
+                        if (attempt is Attempt.Failed)
+                            return; // with the next tick, as below
+                        if (attempt is Attempt.Refused)
+                            Drop("the database refuses it");
+                        _pending.Remove(call);
+                    }
                     break;
                 default:
                     return; // with the next tick

@@ -271,7 +271,7 @@ public sealed class FreeSqlTests(TwoStores stores, DatabaseTemplate template) : 
         await using var strict = Create(stores, new() { MaximumCost = 1_000 });
         var refused = await SeenAsync("SELECT count(*) FROM generate_series(1, 1000) a, generate_series(1, 1000) b", strict);
         Assert.StartsWith("The query would read too much", refused);
-        // An estimate is made from the rows of all stores.
+        // An estimate is made from the size of tables that all stores share.
         Assert.DoesNotContain(refused, char.IsDigit);
         Assert.StartsWith("sql: The query was stopped, because it ran longer than 10 seconds", await SeenAsync("SELECT pg_sleep(60)"));
         Assert.StartsWith("sql: The query was stopped, because it ran longer than 10 seconds", await SeenAsync("SELECT set_config('statement_timeout', '0', false), pg_sleep(60)"));
