@@ -25,7 +25,8 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
             BatchCommands =
             {
                 new("BEGIN READ ONLY"),
-                new("SELECT retail.set_store_context($1)")
+                // Not retail.set_store_context, which would verify the context once more than the policies do.
+                new("SELECT set_config('app.context', $1, true)")
                 {
                     Parameters = { new() { Value = sealer.Seal(context, connection.ProcessID) } },
                 },

@@ -27,58 +27,57 @@ AS $$
 $$;
 COMMENT ON FUNCTION retail.install_context_key IS 'Adds a sealing key, or replaces the secret of a known key id.';
 
-CREATE TYPE retail.caller AS (store_ids text[], every_store boolean, user_name text, tool text, trace_id text);
-
--- Volatility is STABLE so that a policy's sub-select runs once per statement; parallel workers have another
--- backend pid, so only the leader may evaluate it.
-CREATE FUNCTION retail.open_context(token text) RETURNS retail.caller
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog
+-- Raises, in a form that a condition can have.
+CREATE FUNCTION retail.refuse_context(reason text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog
 AS $$
-DECLARE
-    field text[] := string_to_array(token, '|');
-    seal bytea;
-    opened retail.caller;
 BEGIN
-    IF coalesce(array_length(field, 1), 0) <> 9 OR field[1] <> '1' THEN
-        RAISE EXCEPTION 'sealed context: malformed' USING ERRCODE = 'invalid_authorization_specification';
-    END IF;
-    SELECT public.hmac(convert_to(array_to_string(field[1:8], '|'), 'UTF8'), secret, 'sha256')
-      INTO seal FROM retail.context_keys WHERE key_id = field[2];
-    -- Both sides are hashed so that the time the comparison takes says nothing about the seal.
-    IF seal IS NULL OR sha256(convert_to(encode(seal, 'hex'), 'UTF8')) <> sha256(convert_to(field[9], 'UTF8')) THEN
-        RAISE EXCEPTION 'sealed context: forged, altered or sealed with an unknown key' USING ERRCODE = 'invalid_authorization_specification';
-    END IF;
-    IF field[4]::integer <> pg_backend_pid() THEN
-        RAISE EXCEPTION 'sealed context: made for another connection' USING ERRCODE = 'invalid_authorization_specification';
-    END IF;
-    IF field[3]::bigint < extract(epoch FROM statement_timestamp()) THEN
-        RAISE EXCEPTION 'sealed context: expired' USING ERRCODE = 'invalid_authorization_specification';
-    END IF;
-
-    opened.every_store := field[5] = '*';
-    IF opened.every_store THEN
-        SELECT coalesce(array_agg(store_id::text), '{}') INTO opened.store_ids FROM retail.stores WHERE is_active;
-    ELSE
-        opened.store_ids := string_to_array(field[5], ',');
-    END IF;
-    opened.user_name := convert_from(decode(field[6], 'base64'), 'UTF8');
-    opened.tool := convert_from(decode(field[7], 'base64'), 'UTF8');
-    opened.trace_id := nullif(field[8], '');
-    RETURN opened;
+    RAISE EXCEPTION '%', reason USING ERRCODE = 'invalid_authorization_specification';
 END
 $$;
-COMMENT ON FUNCTION retail.open_context IS 'Verifies a sealed context and returns what it says; raises 28000 when it does not hold.';
+
+-- A view and not a function: every policy reads it, and its plan is kept with the plan of the statement, where PL/pgSQL
+-- would prepare each of its expressions anew in every transaction. It runs with its owner's rights on the keys, and a
+-- barrier keeps a reader's conditions out of it. No context gives no row, so no stores; one that does not hold raises:
+-- silent zero rows would read like an answer. OFFSET 0 keeps PostgreSQL from merging a level into the next and then
+-- computing it once for each of its uses.
+CREATE VIEW retail.current_context WITH (security_barrier = true) AS
+SELECT coalesce(
+           (SELECT jsonb_object_agg(store_id, '') FROM retail.stores
+             WHERE is_active AND (store_id = ANY (string_to_array(field[5], ',')) OR field[5] = '*')),
+           CASE WHEN retail.refuse_context('Invalid or inactive store: ' || field[5]) THEN '{}'::jsonb END) AS store_map,
+       field[5] AS stores,
+       convert_from(decode(field[6], 'base64'), 'UTF8') AS user_name,
+       convert_from(decode(field[7], 'base64'), 'UTF8') AS tool,
+       nullif(field[8], '') AS trace_id
+  FROM (SELECT CASE
+                   -- Both sides are hashed so that the time the comparison takes says nothing about the seal.
+                   WHEN (public.digest(encode(public.hmac(convert_to(left(token, -65), 'UTF8'), secret, 'sha256'), 'hex'), 'sha256')
+                         = public.digest(right(token, 64), 'sha256')) IS NOT TRUE OR cardinality(field) <> 9 OR field[1] <> '1'
+                       THEN CASE WHEN retail.refuse_context('sealed context: malformed, forged, altered or sealed with an unknown key') THEN '{}'::text[] END
+                   WHEN field[4]::integer <> pg_backend_pid()
+                       THEN CASE WHEN retail.refuse_context('sealed context: made for another connection') THEN '{}'::text[] END
+                   WHEN field[3]::bigint < extract(epoch FROM statement_timestamp())
+                       THEN CASE WHEN retail.refuse_context('sealed context: expired') THEN '{}'::text[] END
+                   ELSE field
+               END AS field
+          FROM (SELECT token, string_to_array(token, '|') AS field
+                  FROM (SELECT nullif(current_setting('app.context', true), '') AS token OFFSET 0) AS setting
+                 WHERE token IS NOT NULL OFFSET 0) AS parted
+          LEFT JOIN retail.context_keys ON key_id = field[2]
+        OFFSET 0) AS verified;
+COMMENT ON VIEW retail.current_context IS
+    'What the sealed context of this transaction says, verified: one row, or none without a context; raises 28000 when it does not hold.';
+COMMENT ON COLUMN retail.current_context.store_map IS
+    'The active stores that the caller may see, as keys of an object: what every policy looks at';
+
+CREATE TYPE retail.caller AS (store_ids text[], user_name text, tool text, trace_id text);
 
 CREATE FUNCTION retail.current_caller() RETURNS retail.caller
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog
 AS $$
-DECLARE
-    token text := current_setting('app.context', true);
 BEGIN
-    IF coalesce(token, '') = '' THEN
-        RETURN NULL;
-    END IF;
-    RETURN retail.open_context(token);
+    RETURN (SELECT (ARRAY(SELECT jsonb_object_keys(store_map)), user_name, tool, trace_id)::retail.caller FROM retail.current_context);
 END
 $$;
 COMMENT ON FUNCTION retail.current_caller IS 'The caller of this transaction, or NULL when no context is set.';
@@ -86,65 +85,47 @@ COMMENT ON FUNCTION retail.current_caller IS 'The caller of this transaction, or
 CREATE FUNCTION retail.current_store_ids() RETURNS text[]
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog
 AS $$
-DECLARE
-    token text := current_setting('app.context', true);
 BEGIN
-    -- No context, no stores. A context that does not hold raises: a silent zero rows would read like an answer.
-    IF coalesce(token, '') = '' THEN
-        RETURN '{}';
-    END IF;
-    RETURN (retail.open_context(token)).store_ids;
+    RETURN ARRAY(SELECT jsonb_object_keys(store_map) FROM retail.current_context);
 END
 $$;
-COMMENT ON FUNCTION retail.current_store_ids IS 'The stores this transaction may see: what every policy compares store_id with.';
-
--- PostgreSQL runs a caller's own leakproof conditions before a policy that it thinks dearer, and whether the policy then
--- ran at all can be seen (an error, EXPLAIN ANALYZE): that would confirm a guessed value of another store. Reading a
--- jsonb by subscript costs nothing in the planner's eyes, so a condition of that form always comes first.
--- plpgsql, whose simple expressions cost a fraction of what an SQL function costs to start.
-CREATE FUNCTION retail.current_store_map() RETURNS jsonb
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog
-AS $$
-DECLARE
-    stores text[] := retail.current_store_ids();
-BEGIN
-    RETURN jsonb_object(stores, stores);
-END
-$$;
-COMMENT ON FUNCTION retail.current_store_map IS 'The same stores as keys of an object: what every policy looks at first.';
+COMMENT ON FUNCTION retail.current_store_ids IS 'The stores this transaction may see.';
 
 CREATE FUNCTION retail.set_store_context(token text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
 AS $$
 DECLARE
-    opened retail.caller := retail.open_context(token);
+    opened record;
     refused text;
 BEGIN
-    SELECT string_agg(wanted.store_id, ', ') INTO refused
-      FROM unnest(opened.store_ids) AS wanted (store_id)
-     WHERE NOT EXISTS (SELECT FROM retail.stores s WHERE s.store_id = wanted.store_id AND s.is_active);
-    IF refused IS NOT NULL OR cardinality(opened.store_ids) = 0 THEN
-        RAISE EXCEPTION 'Invalid or inactive store: %', coalesce(refused, '(none)')
-            USING ERRCODE = 'invalid_authorization_specification';
-    END IF;
-
     PERFORM set_config('app.context', token, true);
+    SELECT * INTO opened FROM retail.current_context;
+    IF NOT FOUND THEN
+        PERFORM retail.refuse_context('sealed context: there is none');
+    END IF;
+    SELECT string_agg(wanted, ', ') INTO refused
+      FROM unnest(string_to_array(opened.stores, ',')) AS wanted
+     WHERE wanted <> '*' AND NOT opened.store_map ? wanted;
+    IF refused IS NOT NULL THEN
+        PERFORM retail.refuse_context('Invalid or inactive store: ' || refused);
+    END IF;
 
     -- Reads are recorded by the service that makes them; a write transaction begins with who opened it.
     IF current_setting('transaction_read_only') = 'off' THEN
         PERFORM retail.record_audit('security_context', 'store_context_set', NULL,
-            jsonb_build_object('stores', to_jsonb(opened.store_ids), 'timestamp', statement_timestamp()));
+            jsonb_build_object('stores', ARRAY(SELECT jsonb_object_keys(opened.store_map)), 'timestamp', statement_timestamp()));
     END IF;
 END
 $$;
 COMMENT ON FUNCTION retail.set_store_context IS
     'Puts a sealed context in force until the end of the transaction; refuses one that does not hold or names an unknown or inactive store.';
 
-REVOKE ALL ON FUNCTION retail.install_context_key(text, bytea), retail.open_context(text), retail.current_caller(),
-    retail.current_store_ids(), retail.current_store_map(), retail.set_store_context(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION retail.install_context_key(text, bytea), retail.refuse_context(text), retail.current_caller(),
+    retail.current_store_ids(), retail.set_store_context(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION retail.install_context_key(text, bytea) TO zava_seeder;
 GRANT EXECUTE ON FUNCTION retail.current_caller() TO zava_audit;
-GRANT EXECUTE ON FUNCTION retail.current_store_ids(), retail.current_store_map() TO mcp_user;
+GRANT EXECUTE ON FUNCTION retail.current_store_ids(), retail.refuse_context(text) TO mcp_user;
+GRANT SELECT ON retail.current_context TO mcp_user;
 GRANT EXECUTE ON FUNCTION retail.set_store_context(text) TO mcp_user;
 
 RESET ROLE;

@@ -50,7 +50,7 @@ BEGIN
     RETURN jsonb_object(stores, stores);
 END
 $$;
-COMMENT ON FUNCTION retail.query_store_map IS 'The same stores as keys of an object; see current_store_map.';
+COMMENT ON FUNCTION retail.query_store_map IS 'The same stores as keys of an object: what every policy for free SQL looks at first.';
 
 REVOKE ALL ON FUNCTION retail.install_query_login(name, text, text), retail.list_query_stores(), retail.query_store_ids(),
     retail.query_store_map() FROM PUBLIC;
@@ -85,6 +85,8 @@ DECLARE
 BEGIN
     FOREACH tenant_table IN ARRAY ARRAY['stores', 'customers', 'products', 'sales_transactions', 'sales_transaction_items',
                                         'product_embeddings'] LOOP
+        -- The first condition keeps others from running before it (see 0006), the second finds an index, which SQL that
+        -- names no store needs.
         EXECUTE format('CREATE POLICY %I ON retail.%I FOR SELECT TO zava_query
                         USING (((SELECT retail.query_store_map()))[store_id::text] IS NOT NULL
                                AND store_id = ANY ((SELECT retail.query_store_ids())::text[]))',

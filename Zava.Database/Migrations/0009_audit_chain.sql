@@ -150,8 +150,7 @@ ALTER TABLE retail.tool_calls FORCE ROW LEVEL SECURITY;
 CREATE POLICY tool_calls_audit ON retail.tool_calls FOR ALL TO zava_audit USING (true) WITH CHECK (true);
 CREATE POLICY audit_log_seal ON retail.audit_log FOR SELECT TO zava_audit USING (true);
 CREATE POLICY tool_calls_store_isolation ON retail.tool_calls FOR SELECT TO mcp_user
-    USING (((SELECT retail.current_store_map()))[store_id::text] IS NOT NULL
-           AND store_id = ANY ((SELECT retail.current_store_ids())::text[]));
+    USING (((SELECT store_map FROM retail.current_context))[store_id::text] IS NOT NULL);
 CREATE POLICY tool_calls_backup ON retail.tool_calls FOR SELECT TO zava_backup USING (true);
 CREATE POLICY tool_calls_ops ON retail.tool_calls FOR SELECT TO zava_ops USING (true);
 

@@ -37,7 +37,7 @@ public sealed class SchemaTests(DatabaseTemplate template) : IAsyncLifetime
         Assert.Equal("", await ListAsync("""
             SELECT policyname FROM pg_policies
              WHERE schemaname = 'retail' AND 'mcp_user' = ANY (roles)
-               AND (qual !~ '^\(+ SELECT retail\.current_store_map\(\).* AND .*\( SELECT retail\.current_store_ids\(\)' OR (cmd = 'ALL' AND with_check IS DISTINCT FROM qual))
+               AND (qual !~ '^\(+ SELECT current_context\.store_map\s+FROM retail\.current_context\)\)\[\(?store_id\)?::text\] IS NOT NULL\)$' OR (cmd = 'ALL' AND with_check IS DISTINCT FROM qual))
             """));
 
     [Fact]

@@ -140,7 +140,9 @@ static class FreeSqlAttacks
         new("statements", "cursor of the tool", "SELECT * FROM pg_cursors WHERE statement NOT LIKE '%pg_cursors%'"),
 
         // Functions of the schema
-        new("functions", "open context", "SELECT retail.open_context(current_setting('app.context'))", Denied),
+        new("functions", "current context", "SELECT * FROM retail.current_context", Denied),
+        new("functions", "columns of the current context", "SELECT store_map, user_name FROM retail.current_context", Denied),
+        new("functions", "refuse a context", "SELECT retail.refuse_context('x')", Denied),
         new("functions", "current caller", "SELECT retail.current_caller()", Denied),
         new("functions", "install key", "SELECT retail.install_context_key('evil', '\\x00')", Denied),
         new("functions", "install login", "SELECT retail.install_query_login(session_user::name, 'test', 'redmond')", Denied),
