@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -46,9 +47,11 @@ public sealed class SeederJob(IConfiguration configuration, ILoggerFactory logge
         var rows = await console.Progress().StartAsync(async progress =>
         {
             var task = progress.AddTask("Sample data", maxValue: 1);
+            var watch = Stopwatch.StartNew();
             var loaded = await loader.LoadAsync(options, asOfWasGiven, new Report(at =>
             {
-                task.Description = $"Sample data: {at.Store}, {at.Rows:N0} rows";
+                var left = watch.Elapsed * ((1 - at.Fraction) / Math.Max(at.Fraction, .01));
+                task.Description = $"Sample data: {at.Step}, {at.Rows:N0} rows, {at.Rows / watch.Elapsed.TotalSeconds:N0} a second, {left:m\\:ss} left";
                 task.Value = at.Fraction;
             }), cancellationToken);
             task.Description = loaded == 0 ? "Sample data: already there" : $"Sample data: {loaded:N0} rows";

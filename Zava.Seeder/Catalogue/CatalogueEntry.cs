@@ -53,6 +53,16 @@ sealed class CatalogueEntry(string file, YamlMappingNode node)
         return entries.Count > 0 ? entries : throw Error(field, "a list of at least one is expected.");
     }
 
+    public CatalogueEntry? EntryOrNone(string field) => Find(field) switch
+    {
+        null => null,
+        YamlMappingNode map => new(file, map),
+        var other => throw Error(field, "a mapping is expected.", other),
+    };
+
+    /// <summary>The names of all fields, in the order of the text.</summary>
+    public IReadOnlyList<string> Fields => [.. node.Children.Keys.Select(key => key.ToString())];
+
     /// <summary>A misspelt optional field would be lost silently.</summary>
     public void RefuseUnknown()
     {

@@ -23,6 +23,7 @@ public static class CatalogueReader
         var subcategories = new Dictionary<string, Subcategory>();
         var kinds = new Dictionary<string, ProductKind>();
         var versions = new HashSet<(string, string)>();
+        var entries = new List<CatalogueEntry>();
         foreach (var (file, text) in files)
         {
             var root = Load(file, text);
@@ -39,9 +40,13 @@ public static class CatalogueReader
                 if (kind.Versions.FirstOrDefault(version => !versions.Add((version.Brand, version.Model))) is { } twice)
                     throw entry.Error("versions", $"'{twice.Brand} {twice.Model}' is there already; brand and model are unique together.");
                 entry.RefuseUnknown();
+                entries.Add(entry);
             }
             root.RefuseUnknown();
         }
+        foreach (var entry in entries)
+            if (entry.TextsOrNone("goes_with").FirstOrDefault(id => !kinds.ContainsKey(id)) is { } nothing)
+                throw entry.Error("goes_with", $"'{nothing}' is no id of a kind in any file.");
         return new([.. subcategories.Values], [.. kinds.Values]);
     }
 
@@ -61,6 +66,8 @@ public static class CatalogueReader
             entry.Texts("colors"),
             entry.TextsOrNone("sizes"),
             entry.TextOrNone("material"),
+            ReadOption(entry),
+            entry.TextsOrNone("goes_with"),
             entry.Text("supplier"),
             [.. entry.NumbersOrNone("season").Select(month => month is >= 1 and <= 12 && month == Math.Floor(month)
                 ? (int)month
@@ -69,6 +76,15 @@ public static class CatalogueReader
                 ? (int)popularity
                 : throw entry.Error("popularity", "a whole number from 1 (rare) to 5 (bestseller)."),
             [.. entry.Entries("versions").Select(ReadVersion)]);
+    }
+
+    static ProductOption? ReadOption(CatalogueEntry entry)
+    {
+        if (entry.EntryOrNone("options") is not { } options)
+            return null;
+        if (options.Fields is not [var name] || !name.All(c => char.IsAsciiLetterLower(c) || c == '_'))
+            throw entry.Error("options", "one name in lower case, such as capacity, with a list of values is expected.");
+        return new(name, options.Texts(name));
     }
 
     static ProductVersion ReadVersion(CatalogueEntry entry)

@@ -13,6 +13,8 @@ public sealed record Subcategory(string Category, string Name, string Descriptio
 /// <param name="WeightKg">Lightest and heaviest version, kilograms.</param>
 /// <param name="DimensionsCm">Packed length, width and height, centimetres.</param>
 /// <param name="Sizes">Empty where customers choose no size.</param>
+/// <param name="Option">What else customers choose; <c>null</c> where there is nothing.</param>
+/// <param name="GoesWith">Ids of kinds that are often bought with it.</param>
 /// <param name="Season">Months (1 to 12) in which it sells clearly more.</param>
 /// <param name="Popularity">1 (rare) to 5 (bestseller).</param>
 public sealed record ProductKind(
@@ -26,6 +28,8 @@ public sealed record ProductKind(
     IReadOnlyList<string> Colors,
     IReadOnlyList<string> Sizes,
     string? Material,
+    ProductOption? Option,
+    IReadOnlyList<string> GoesWith,
     string Supplier,
     IReadOnlyList<int> Season,
     int Popularity,
@@ -35,3 +39,8 @@ public sealed record ProductKind(
 /// <param name="Price">US dollars, before tax.</param>
 /// <param name="Detail">What makes this version different.</param>
 public sealed record ProductVersion(string Brand, string Model, decimal Price, string Detail);
+
+/// <summary>A choice besides colour and size, such as a capacity.</summary>
+/// <param name="Name">snake_case.</param>
+/// <param name="Values">The standard first. Amounts (those that begin with a digit) cost more further down the list.</param>
+public sealed record ProductOption(string Name, IReadOnlyList<string> Values);

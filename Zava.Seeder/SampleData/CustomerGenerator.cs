@@ -7,7 +7,8 @@ static class CustomerGenerator
 {
     static readonly string[] Genders = ["Male", "Female", "Other", "Prefer not to say"];
 
-    public static List<Customer> Generate(Store store, int count, SeedOptions options)
+    /// <param name="categories">The top-level ones, of which each customer has a favourite.</param>
+    public static List<Customer> Generate(Store store, int count, IReadOnlyList<string> categories, SeedOptions options)
     {
         var random = new SampleRandom(options.Seed, store.Id, "customers");
         var name = new Name("en") { Random = new Randomizer(SampleRandom.StableHash($"{options.Seed}/{store.Id}/names")) };
@@ -23,9 +24,16 @@ static class CustomerGenerator
                 $"{mailbox}{number}@example.com", $"({random.Pick<string>(["206", "425", "253"])}) 555-01{random.Between(0, 99):00}",
                 options.AsOf.AddDays(-random.Between(18 * 366, 80 * 365)), gender,
                 // The first has been there from the start, so that every sale finds somebody.
-                options.AsOf.AddDays(-(number == 1 ? 5 * 365 : random.Between(0, 5 * 365))));
+                options.AsOf.AddDays(-(number == 1 ? 5 * 365 : random.Between(0, 5 * 365))))
+            {
+                Activity = Activity(random.Source.NextDouble()),
+                Favorite = random.Pick(categories),
+            };
         })];
     }
+
+    // One in ten comes twenty times as often as half of the others. No logarithm: its last digit differs between machines.
+    static double Activity(double luck) => 1 / ((.15 + luck) * (.15 + luck));
 
     /// <summary>Tiers follow spending: of a store's customers the top 5 % are platinum, the next 15 % gold, the next 30 % silver.</summary>
     public static void AssignLoyalty(IReadOnlyList<Customer> customers)

@@ -1,86 +1,93 @@
 using System.Globalization;
-using System.Text.Json;
 using Zava.Seeder.Catalogue;
 
 namespace Zava.Seeder.SampleData;
 
-/// <summary>Chooses a store's assortment from the catalogue: every kind first, then other makers, then colours and sizes.</summary>
+/// <summary>Makes a store's products of the articles that it chose.</summary>
 static class ProductGenerator
 {
-    sealed record Choice(ProductKind Kind, ProductVersion Version, string Color, string? Size, int Generation);
+    // How often goods of a category come back, relative to others: clothes do not fit, books are kept.
+    static readonly Dictionary<string, double> ReturnRates = new()
+    {
+        ["Clothing"] = 2,
+        ["Electronics"] = 1.3,
+        ["Sports & Outdoors"] = 1,
+        ["Home & Garden"] = .9,
+        ["Automotive"] = .8,
+        ["Health & Beauty"] = .5,
+        ["Books & Media"] = .4,
+    };
 
     public static List<Product> Generate(Store store, int count, ProductCatalogue catalogue, SeedOptions options)
     {
-        var random = new SampleRandom(options.Seed, store.Id, "products");
+        var categories = catalogue.Subcategories.ToDictionary(sub => sub.Name, sub => sub.Category);
         var skus = new HashSet<string>();
-        return [.. Assortment(catalogue, random).Take(count).Select(choice => Make(choice, random, skus, options))];
+        return [.. Assortment.Choose(store, count, catalogue, options).Select(article =>
+        {
+            var sku = Sku(article, skus);
+            return Make(article, sku, categories[article.Kind.Subcategory], new SampleRandom(options.Seed, store.Id, "product", sku), options);
+        })];
     }
 
-    static IEnumerable<Choice> Assortment(ProductCatalogue catalogue, SampleRandom random)
+    static Product Make(Article article, string sku, string category, SampleRandom random, SeedOptions options)
     {
-        var shelves = random.Shuffled(catalogue.Kinds).ConvertAll(kind => Choices(kind, random));
-        var longest = shelves.Max(shelf => shelf.Count);
-        // More products than the catalogue has combinations: makers bring out a next generation of each.
-        for (var generation = 1; ; generation++)
-            for (var round = 0; round < longest; round++)
-                foreach (var shelf in shelves)
-                    if (round < shelf.Count)
-                        yield return shelf[round] with { Generation = generation };
-    }
-
-    static List<Choice> Choices(ProductKind kind, SampleRandom random)
-    {
-        var looks = random.Shuffled(
-            from color in kind.Colors
-            from size in kind.Sizes.DefaultIfEmpty<string?>(null)
-            select (color, size));
-        return [.. from look in looks
-                   from version in random.Shuffled(kind.Versions)
-                   select new Choice(kind, version, look.color, look.size, Generation: 1)];
-    }
-
-    static Product Make(Choice choice, SampleRandom random, HashSet<string> skus, SeedOptions options)
-    {
-        var (kind, version) = (choice.Kind, choice.Version);
-        var model = choice.Generation == 1 ? version.Model : $"{version.Model} Mark {choice.Generation}";
-        var minimumStock = random.Between(5, 20);
-        var reorderPoint = random.Between(Math.Max(10, minimumStock), 30);
+        var (kind, version, edition) = (article.Kind, article.Version, article.Edition);
+        var model = article.Generation == 1 ? version.Model : $"{version.Model} Mark {article.Generation}";
+        var price = Price(article);
+        // A few articles of every store have a fault that shows in its returns and ratings.
+        var isFaulty = random.Chance(.015);
+        var attributes = new Dictionary<string, object> { ["kind"] = kind.Id };
+        if (kind.Material is not null)
+            attributes["material"] = kind.Material;
+        if (kind.Option is { } option)
+            attributes[option.Name] = article.Option!;
+        if (edition.Name is not null)
+            attributes["edition"] = edition.Name;
+        if (kind.Season.Count > 0)
+            attributes["season"] = kind.Season;
         return new Product(
             random.NextUuid(),
-            Sku(choice, skus),
-            $"{version.Brand} {model} {kind.Title}",
-            $"{kind.Purpose} {version.Detail}",
-            kind.Subcategory,
+            sku,
+            $"{version.Brand} {model} {kind.Title}{(article.OptionPlace > 0 ? $", {article.Option}" : "")}{(edition.Name is null ? "" : $", {edition.Name}")}",
+            string.Join(' ', ((string?[])[kind.Purpose, version.Detail, kind.Option is null ? null : $"{Words(kind.Option.Name)}: {article.Option}.", edition.Sentence]).OfType<string>()),
+            kind,
+            category,
+            version,
             version.Brand,
             model,
-            choice.Color,
-            choice.Size,
-            random.Between(kind.WeightKg.Min, kind.WeightKg.Max, digits: 3),
-            string.Join('x', kind.DimensionsCm.Select(cm => cm.ToString("0.#", CultureInfo.InvariantCulture))),
-            version.Price,
-            random.Between(.4m * version.Price, .7m * version.Price, digits: 2),
-            random.Between(0, 100),
-            minimumStock,
-            reorderPoint * random.Between(5, 10),
-            reorderPoint,
-            kind.Supplier,
+            article.Color,
+            article.Size ?? (kind.Option is { Name: "capacity" or "length" or "width" or "height" or "size" } ? article.Option : null),
+            random.Between(kind.WeightKg.Min, kind.WeightKg.Max, digits: 3) * edition.Units,
+            price,
+            random.Between(.4m * price, .7m * price, digits: 2),
             $"{string.Concat(kind.Supplier.Split(' ').Select(word => char.ToUpperInvariant(word[0])))}-{random.Between(10000, 99999)}",
             random.Chance(.15),
-            random.Between(3m, 5m, digits: 2),
-            random.Between(0, 500),
-            [.. kind.Tags],
-            JsonSerializer.Serialize(new { kind = kind.Id, kind.Material, kind.Season }, JsonSerializerOptions.Web),
-            options.AsOf.AddDays(-random.Between(366, 3 * 365)),
-            kind.Popularity,
-            kind.Season);
+            isFaulty ? random.Between(3m, 3.4m, digits: 2) : random.Between(3.4m, 5m, digits: 2),
+            random.Between(0, 40),
+            attributes,
+            options.AsOf.AddDays(-random.Between(366, 3 * 365)))
+        {
+            // 1 to 16 from rare kinds to bestsellers, and a long tail among articles of one kind.
+            Demand = (1 << (kind.Popularity - 1)) / (.15 + random.Source.NextDouble()),
+            ReturnRate = ReturnRates[category] * (isFaulty ? 6 : 1),
+        };
     }
 
-    // The same article has the same SKU in every store, up to the rare collision.
-    static string Sku(Choice choice, HashSet<string> skus)
+    static decimal Price(Article article)
     {
-        var version = choice.Version;
-        var prefix = new string([.. version.Brand.Where(char.IsAsciiLetter).Take(3).Select(char.ToUpperInvariant)]);
-        var number = SampleRandom.StableHash($"{version.Brand}/{version.Model}/{choice.Color}/{choice.Size}/{choice.Generation}") % 1_000_000;
+        var isAmount = article.Option is { Length: > 0 } option && char.IsAsciiDigit(option[0]);
+        var factor = article.Edition.PriceFactor * (isAmount ? 1 + .12m * article.OptionPlace : 1) * (1 + .03m * (article.Generation - 1));
+        return factor == 1 ? article.Version.Price : decimal.Floor(article.Version.Price * factor) + .99m;
+    }
+
+    static string Words(string name) => $"{char.ToUpper(name[0], CultureInfo.InvariantCulture)}{name[1..].Replace('_', ' ')}";
+
+    // The same article has the same SKU in every store, up to the rare collision.
+    static string Sku(Article article, HashSet<string> skus)
+    {
+        var prefix = new string([.. article.Version.Brand.Where(char.IsAsciiLetter).Take(3).Select(char.ToUpperInvariant)]);
+        var number = SampleRandom.StableHash(
+            $"{article.Version.Brand}/{article.Version.Model}/{article.Color}/{article.Size}/{article.Option}/{article.Edition.Name}/{article.Generation}") % 1_000_000;
         string sku;
         while (!skus.Add(sku = $"{prefix}-{number:000000}"))
             number = (number + 1) % 1_000_000;

@@ -4,72 +4,115 @@ namespace Zava.Seeder.SampleData;
 sealed class SalesGenerator
 {
     const decimal TaxRate = .08m;
-    static readonly TimeSpan ReturnWindow = TimeSpan.FromDays(45);
+    const double UnitsPerReceipt = 2.03 * 2;
+
+    // The seed's shares over the whole chain: 45 % credit card, 25 % debit card, 20 % cash, 10 % wallet. Nobody pays cash
+    // online, where three in ten receipts are.
+    static readonly (string, double)[] InStorePayments = [("credit_card", .4071), ("debit_card", .25), ("cash", .2857), ("digital_wallet", .0572)];
+    static readonly (string, double)[] OnlinePayments = [("credit_card", .55), ("debit_card", .25), ("digital_wallet", .20)];
 
     readonly Store _store;
-    readonly SeedOptions _options;
+    readonly StoreCalendar _calendar;
     readonly SampleRandom _random;
-    readonly IReadOnlyList<Customer> _bySeniority;
-    readonly DateOnly[] _since;
-    readonly IReadOnlyList<Product> _products;
-    readonly double[][] _cumulativeDemand;
+    readonly List<Customer> _bySeniority;
+    readonly WeightedList<Customer> _visitors;
+    readonly Shopper _shopper;
+    readonly Returns _returns;
+    readonly Inventory _inventory;
+    readonly int[] _receipts;
 
-    // Sold lines that may still come back, oldest first, with the sale that each belongs to.
-    readonly List<(TransactionItem Item, Customer Customer, DateTime Date)> _returnable = [];
-
-    public SalesGenerator(Store store, IReadOnlyList<Customer> customers, IReadOnlyList<Product> products, SeedOptions options)
+    public SalesGenerator(Store store, IReadOnlyList<Customer> customers, IReadOnlyList<Product> products, int count, SeedOptions options)
     {
-        (_store, _options, _products) = (store, options, products);
+        _store = store;
+        _calendar = new(store, options.AsOf);
         _random = new(options.Seed, store.Id, "sales");
         _bySeniority = [.. customers.OrderBy(customer => customer.Since).ThenBy(customer => customer.Id)];
-        _since = [.. _bySeniority.Select(customer => customer.Since)];
-        _cumulativeDemand = [.. Enumerable.Range(1, 12).Select(CumulativeDemand)];
+        _visitors = new(_bySeniority, customer => customer.Activity);
+        _shopper = new(products, new(options.Seed, store.Id, "baskets"));
+        _returns = new(products, new(options.Seed, store.Id, "returns"));
+        _inventory = new(products, count * UnitsPerReceipt / StoreCalendar.Length, _calendar.FirstDay, new(options.Seed, store.Id, "inventory"));
+        _receipts = ReceiptsPerDay(count);
     }
 
-    public List<Transaction> Generate(int count)
+    public IEnumerable<Transaction> Generate()
     {
-        var dates = Enumerable.Range(0, count).Select(_ => RandomMoment()).Order().ToList();
-        return [.. dates.Select((date, index) => Make(date, $"RCP{index + 1:00000000}"))];
+        var (number, joined) = (0, 0);
+        for (var day = 0; day < StoreCalendar.Length; day++)
+        {
+            _inventory.Open(day);
+            var date = _calendar.FirstDay.AddDays(day);
+            var returning = new Queue<PendingReturn>(_returns.On(day, atMost: _receipts[day]));
+            var newcomers = new Queue<Customer>();
+            for (; joined < _bySeniority.Count && _bySeniority[joined].Since <= date; joined++)
+                if (_bySeniority[joined].Since == date)
+                    newcomers.Enqueue(_bySeniority[joined]);
+
+            var left = _receipts[day];
+            foreach (var moment in _calendar.Moments(date, left, _random))
+            {
+                // Spread over the day.
+                var isReturn = returning.Count > 0 && _random.Between(1, left) <= returning.Count;
+                left--;
+                var receipt = $"RCP{++number:00000000}";
+                yield return isReturn
+                    ? TakeBack(returning.Dequeue(), moment, receipt)
+                    // Who joins does so with a purchase, more often than not.
+                    : Sell(newcomers.Count > 0 && _random.Chance(.6) ? newcomers.Dequeue() : _visitors.PickAmongFirst(_random, joined), moment, day, receipt);
+            }
+            _inventory.Close(day);
+        }
     }
 
-    Transaction Make(DateTime date, string receipt)
+    int[] ReceiptsPerDay(int count)
     {
-        // In order of time: what has become too old is at the front.
-        var inTime = _returnable.FindIndex(line => line.Date >= date - ReturnWindow);
-        _returnable.RemoveRange(0, inTime < 0 ? _returnable.Count : inTime);
-        var type = _random.Pick<string>(("sale", .90), ("return", .07), ("exchange", .03));
-        var returned = type == "sale" ? null : TakeReturnable(date);
-        if (returned is null)
-            type = "sale"; // Nothing was bought that could come back.
-
-        var customer = returned?.Customer ?? CustomerAt(date);
-        var lines = new List<TransactionItem>();
-        if (returned is { Item: var original })
-            lines.Add(new(_random.NextUuid(), original.Product, original, original.Quantity, original.UnitPrice, original.Discount, Tax: 0));
-        if (type == "sale")
-            lines.AddRange(PickProducts(date, _random.Pick<int>((1, 40), (2, 30), (3, 20), (4, 7), (5, 3))).Select(Sell));
-        else if (type == "exchange")
-            lines.Add(Sell(returned!.Value.Item.Product));
-
-        var items = WithTax(lines, out var subtotal, out var tax);
-        var transaction = new Transaction(
-            _random.NextUuid(), customer, date, type,
-            _random.Pick<string>(("credit_card", .45), ("debit_card", .25), ("cash", .20), ("digital_wallet", .10)),
-            subtotal, tax, items.Sum(item => item.Original is null ? item.Discount : -item.Discount),
-            $"CASHIER{_random.Between(1, 10)}", $"REG{_random.Between(1, 5)}", receipt, items);
-        customer.LifetimeValue += subtotal + tax;
-        if (type == "sale")
-            _returnable.AddRange(items.Select(item => (item, customer, date)));
-        return transaction;
+        var days = new WeightedList<int>([.. Enumerable.Range(0, StoreCalendar.Length)], day => _calendar.Weight(_calendar.FirstDay.AddDays(day)));
+        var receipts = new int[StoreCalendar.Length];
+        for (var i = 0; i < count; i++)
+            receipts[days.Pick(_random)]++;
+        return receipts;
     }
 
-    TransactionItem Sell(Product product)
+    Transaction Sell(Customer customer, DateTime moment, int day, string receipt)
     {
-        var quantity = _random.Between(1, 3);
+        var sale = Make("sale", customer, moment, receipt, null,
+            [.. _shopper.Fill(customer, TimeZoneInfo.ConvertTimeFromUtc(moment, _store.TimeZone).Month).Select(line => SoldLine(line.Product, line.Quantity))]);
+        foreach (var item in sale.Items)
+            _returns.Consider(item, customer, day);
+        return sale;
+    }
+
+    Transaction TakeBack(PendingReturn pending, DateTime moment, string receipt)
+    {
+        var original = pending.Item;
+        // Mostly all of it; of several, sometimes some.
+        var quantity = _random.Chance(.8) ? original.Quantity : _random.Between(1, original.Quantity);
+        Inventory.TakeBack(original.Product, quantity);
+        var lines = new List<TransactionItem>
+        {
+            new(_random.NextUuid(), original.Product, original, quantity, original.UnitPrice, decimal.Round(original.Discount * quantity / original.Quantity, 2), Tax: 0),
+        };
+        if (pending.IsExchange)
+            lines.Add(SoldLine(_returns.Exchange(original.Product, quantity), quantity));
+        return Make(pending.IsExchange ? "exchange" : "return", pending.Customer, moment, receipt, pending.Reason, lines);
+    }
+
+    TransactionItem SoldLine(Product product, int quantity)
+    {
+        _inventory.Sell(product, quantity);
         var discount = _random.Chance(.20)
             ? decimal.Round(product.Price * quantity * _random.Between(.05m, .25m, digits: 4), 2, MidpointRounding.AwayFromZero)
             : 0m;
         return new(_random.NextUuid(), product, null, quantity, product.Price, discount, Tax: 0);
+    }
+
+    Transaction Make(string type, Customer customer, DateTime moment, string receipt, string? reason, List<TransactionItem> lines)
+    {
+        var items = WithTax(lines, out var subtotal, out var tax);
+        customer.LifetimeValue += subtotal + tax;
+        return new(
+            _random.NextUuid(), customer, moment, type, _random.Pick<string>(_store.IsOnline ? OnlinePayments : InStorePayments),
+            subtotal, tax, items.Sum(item => item.Original is null ? item.Discount : -item.Discount),
+            $"CASHIER{_random.Between(1, 10)}", $"REG{_random.Between(1, 5)}", receipt, reason, items);
     }
 
     /// <summary>
@@ -88,53 +131,5 @@ sealed class SalesGenerator
             tax = running;
         }
         return taxed;
-    }
-
-    (TransactionItem Item, Customer Customer)? TakeReturnable(DateTime date)
-    {
-        // Nobody returns within the hour.
-        var old = _returnable.FindLastIndex(line => line.Date < date.AddHours(-1));
-        if (old < 0)
-            return null;
-        var index = _random.Between(0, old);
-        var (item, customer, _) = _returnable[index];
-        _returnable.RemoveAt(index);
-        return (item, customer);
-    }
-
-    Customer CustomerAt(DateTime date)
-    {
-        var day = DateOnly.FromDateTime(TimeZoneInfo.ConvertTimeFromUtc(date, _store.TimeZone));
-        // A comparer that never says equal finds the end of those who had joined by that day.
-        var count = ~Array.BinarySearch(_since, day, Comparer<DateOnly>.Create((since, sale) => since <= sale ? -1 : 1));
-        return _bySeniority[_random.Between(0, count - 1)];
-    }
-
-    HashSet<Product> PickProducts(DateTime date, int count)
-    {
-        var demand = _cumulativeDemand[date.Month - 1];
-        var picked = new HashSet<Product>(ReferenceEqualityComparer.Instance);
-        while (picked.Count < Math.Min(count, _products.Count))
-        {
-            var at = Array.BinarySearch(demand, _random.Source.NextDouble() * demand[^1]);
-            picked.Add(_products[Math.Min(at >= 0 ? at : ~at, _products.Count - 1)]);
-        }
-        return picked;
-    }
-
-    double[] CumulativeDemand(int month)
-    {
-        var sum = 0.0;
-        return [.. _products.Select(product => sum += product.Popularity * (product.Season.Contains(month) ? 3 : 1))];
-    }
-
-    DateTime RandomMoment()
-    {
-        var day = _options.AsOf.AddDays(-_random.Between(0, 364));
-        // Shops are open from 9 to 21 o'clock; no clock in a time zone with a shop changes within these hours.
-        var time = _store.Id == "online"
-            ? TimeSpan.FromSeconds(_random.Between(4 * 3600, 24 * 3600 - 1))
-            : TimeSpan.FromSeconds(_random.Between(9 * 3600, 21 * 3600 - 1));
-        return TimeZoneInfo.ConvertTimeToUtc(day.ToDateTime(default) + time, _store.TimeZone);
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
 using Npgsql;
 using Zava.Database;
 using Zava.Seeder.Catalogue;
@@ -7,15 +9,15 @@ namespace Zava.Seeder.SampleData;
 /// <summary>Loads the sample data in one transaction: all of it is there, or none.</summary>
 public sealed class SampleDataLoader(string seederConnectionString)
 {
-    // Row-level security refuses COPY, and a row trigger for a million rows costs a quarter of it: both are lifted inside
-    // the transaction, where nobody else sees it, and put back before it commits.
+    const int ReceiptsPerCopy = 5_000;
+
     static readonly string[] Tables = ["customers", "products", "sales_transactions", "sales_transaction_items"];
 
     /// <summary>How far the load is.</summary>
-    /// <param name="Store">The store being loaded.</param>
+    /// <param name="Step">What is being done, such as a store's name.</param>
     /// <param name="Rows">Rows written so far.</param>
     /// <param name="Fraction">0 to 1.</param>
-    public readonly record struct Progress(string Store, long Rows, double Fraction);
+    public readonly record struct Progress(string Step, long Rows, double Fraction);
 
     /// <returns>Rows loaded; 0 when this data was there already.</returns>
     /// <exception cref="DatabaseSetupException">Other data is there; nothing was changed.</exception>
@@ -33,12 +35,8 @@ public sealed class SampleDataLoader(string seederConnectionString)
             return 0;
 
         await ExecuteAsync("SET LOCAL lock_timeout = '30s'");
-        foreach (var table in (string[])["stores", .. Tables])
-            await ExecuteAsync($"ALTER TABLE retail.{table} NO FORCE ROW LEVEL SECURITY");
+        var bulkLoad = await BulkLoad.BeginAsync(connection, Tables, ["stores"], cancellationToken);
         await RefuseForeignDataAsync(connection, cancellationToken);
-
-        foreach (var table in Tables)
-            await ExecuteAsync($"ALTER TABLE retail.{table} DISABLE TRIGGER {table}_audit_trigger");
         var categoryIds = await AddSubcategoriesAsync(connection, catalogue, cancellationToken);
         var stores = await ReadStoresAsync(connection, cancellationToken);
 
@@ -46,40 +44,39 @@ public sealed class SampleDataLoader(string seederConnectionString)
         var loadedAt = options.AsOf.AddDays(1).ToDateTime(default, DateTimeKind.Utc);
         var writer = new StoreDataWriter(connection, categoryIds, loadedAt);
         var rows = 0L;
-        var done = 0.0;
         foreach (var data in new StoreDataGenerator(catalogue, options).Generate(stores))
         {
-            await CopyAsync("customers", await writer.WriteCustomersAsync(data, cancellationToken));
-            await CopyAsync("products", await writer.WriteProductsAsync(data, cancellationToken));
-            await CopyAsync("sales_transactions", await writer.WriteTransactionsAsync(data, cancellationToken));
-            await CopyAsync("sales_transaction_items", await writer.WriteItemsAsync(data, cancellationToken));
-
-            async Task CopyAsync(string table, ulong count)
+            var written = new ulong[Tables.Length];
+            await foreach (var receipts in AheadAsync(data.Transactions.Chunk(ReceiptsPerCopy), cancellationToken))
             {
-                await using var summary = new NpgsqlCommand(
-                    "SELECT retail.record_audit($1, 'BULK_INSERT', $2, jsonb_build_object('rows', $3::bigint))", connection)
-                {
-                    Parameters = { new() { Value = table }, new() { Value = data.Store.Id }, new() { Value = (long)count } },
-                };
-                await summary.ExecuteNonQueryAsync(cancellationToken);
+                await WroteAsync(2, writer.WriteTransactionsAsync(data, receipts, cancellationToken));
+                await WroteAsync(3, writer.WriteItemsAsync(data, receipts, cancellationToken));
+            }
+            // Last, because now it is known what customers have spent and what is left in stock.
+            await WroteAsync(0, writer.WriteCustomersAsync(data, cancellationToken));
+            await WroteAsync(1, writer.WriteProductsAsync(data, cancellationToken));
+            for (var table = 0; table < Tables.Length; table++)
+                await SummarizeAsync(data.Store.Id, Tables[table], (long)written[table]);
+
+            async Task WroteAsync(int table, Task<ulong> copy)
+            {
+                var count = await copy;
+                written[table] += count;
                 rows += (long)count;
-                done += data.Store.Share / stores.Sum(store => store.Share) / Tables.Length;
-                progress.Report(new(data.Store.Id, rows, done));
+                progress.Report(new(data.Store.Id, rows, Math.Min(.8 * rows / StoreDataGenerator.RowEstimate(options.Scale), .8)));
             }
         }
+        await bulkLoad.EndAsync((done, all) => progress.Report(new("indexes and keys", rows, .8 + .18 * done / all)), cancellationToken);
 
         await using (var mark = new NpgsqlCommand("INSERT INTO retail.sample_data (scale, seed, as_of) VALUES ($1, $2, $3)", connection)
         {
             Parameters = { new() { Value = options.Scale }, new() { Value = options.Seed }, new() { Value = options.AsOf } },
         })
             await mark.ExecuteNonQueryAsync(cancellationToken);
-        foreach (var table in Tables)
-            await ExecuteAsync($"ALTER TABLE retail.{table} ENABLE TRIGGER {table}_audit_trigger");
-        foreach (var table in (string[])["stores", .. Tables])
-            await ExecuteAsync($"ALTER TABLE retail.{table} FORCE ROW LEVEL SECURITY");
         await transaction.CommitAsync(cancellationToken);
 
         // The planner must not meet a full table with the statistics of an empty one.
+        progress.Report(new("statistics", rows, .98));
         await ExecuteAsync($"ANALYZE {string.Join(", ", Tables.Select(table => $"retail.{table}"))}");
         return rows;
 
@@ -87,6 +84,46 @@ public sealed class SampleDataLoader(string seederConnectionString)
         {
             await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
             await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        async Task SummarizeAsync(string store, string table, long count)
+        {
+            await using var summary = new NpgsqlCommand(
+                "SELECT retail.record_audit($1, 'BULK_INSERT', $2, jsonb_build_object('rows', $3::bigint))", connection)
+            {
+                Parameters = { new() { Value = table }, new() { Value = store }, new() { Value = count } },
+            };
+            await summary.ExecuteNonQueryAsync(cancellationToken);
+        }
+    }
+
+    // The next receipts are made while the last ones are written; only few wait, so that memory does not grow with their number.
+    static async IAsyncEnumerable<T> AheadAsync<T>(IEnumerable<T> items, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var ahead = Channel.CreateBounded<T>(2);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var making = Task.Run(async () =>
+        {
+            try
+            {
+                foreach (var item in items)
+                    await ahead.Writer.WriteAsync(item, stop.Token);
+                ahead.Writer.Complete();
+            }
+            catch (Exception failed)
+            {
+                ahead.Writer.Complete(failed);
+            }
+        }, CancellationToken.None);
+        try
+        {
+            await foreach (var item in ahead.Reader.ReadAllAsync(cancellationToken))
+                yield return item;
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await making;
         }
     }
 
@@ -151,14 +188,14 @@ public sealed class SampleDataLoader(string seederConnectionString)
     {
         // A flagship and the web shop sell more than a standard store.
         await using var command = new NpgsqlCommand("""
-            SELECT store_id, time_zone,
+            SELECT store_id, time_zone, coalesce(store_type, 'standard'),
                    CASE store_type WHEN 'flagship' THEN 0.35 WHEN 'ecommerce' THEN 0.30 ELSE 0.175 END::float8
               FROM retail.stores WHERE is_active ORDER BY store_type = 'flagship' DESC, store_id
             """, connection);
         var stores = new List<Store>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
-            stores.Add(new(reader.GetString(0), TimeZoneInfo.FindSystemTimeZoneById(reader.GetString(1)), reader.GetDouble(2)));
+            stores.Add(new(reader.GetString(0), TimeZoneInfo.FindSystemTimeZoneById(reader.GetString(1)), reader.GetString(2), reader.GetDouble(3)));
         return stores;
     }
 }

@@ -2,12 +2,20 @@ using Zava.Seeder.Catalogue;
 
 namespace Zava.Seeder.SampleData;
 
+/// <summary>
+/// A store with its customers and products, and its receipts as they are made: what customers have spent and what is in stock is
+/// known when the last one has been read.
+/// </summary>
+sealed record StoreData(Store Store, IReadOnlyList<Customer> Customers, IReadOnlyList<Product> Products, int TransactionCount, IEnumerable<Transaction> Transactions);
+
 /// <summary>Makes the sample data of one store after another.</summary>
 sealed class StoreDataGenerator(ProductCatalogue catalogue, SeedOptions options)
 {
     const int Customers = 2_000;
     const int Products = 500;
     const int Transactions = 5_000;
+
+    public static int RowEstimate(int scale) => (Customers + Products + 3 * Transactions) * scale;
 
     public IEnumerable<StoreData> Generate(IReadOnlyList<Store> stores)
     {
@@ -20,11 +28,16 @@ sealed class StoreDataGenerator(ProductCatalogue catalogue, SeedOptions options)
 
     StoreData Generate(Store store, int customerCount, int productCount, int transactionCount)
     {
-        var customers = CustomerGenerator.Generate(store, customerCount, options);
+        var customers = CustomerGenerator.Generate(store, customerCount, [.. catalogue.Subcategories.Select(sub => sub.Category).Distinct()], options);
         var products = ProductGenerator.Generate(store, productCount, catalogue, options);
-        var transactions = new SalesGenerator(store, customers, products, options).Generate(transactionCount);
-        CustomerGenerator.AssignLoyalty(customers);
-        return new(store, customers, products, transactions);
+        return new(store, customers, products, transactionCount, Sell());
+
+        IEnumerable<Transaction> Sell()
+        {
+            foreach (var transaction in new SalesGenerator(store, customers, products, transactionCount, options).Generate())
+                yield return transaction;
+            CustomerGenerator.AssignLoyalty(customers);
+        }
     }
 
     // What rounding leaves goes to the first store, so that the totals are exact.
