@@ -6,7 +6,7 @@ sealed class Inventory
     readonly DateOnly _firstDay;
     readonly SampleRandom _random;
     readonly List<(Product Product, int Units)>?[] _arrivals = new List<(Product, int)>?[StoreCalendar.Length];
-    readonly List<Product> _sold = [];
+    readonly List<Product> _soldSinceOrdering = [];
 
     /// <param name="products">Get their levels and opening stock here.</param>
     /// <param name="unitsPerDay">What the whole store is expected to sell in a day.</param>
@@ -40,23 +40,25 @@ sealed class Inventory
     {
         product.Stock -= units;
         product.UnitsSold += units;
-        _sold.Add(product);
+        _soldSinceOrdering.Add(product);
     }
 
     public static void TakeBack(Product product, int units) => product.Stock += units;
 
-    /// <summary>Orders what has run low, at the end of a day.</summary>
+    /// <summary>Orders what has run low, on the evenings when somebody looks.</summary>
     public void Close(int day)
     {
-        foreach (var product in _sold)
+        if (_firstDay.AddDays(day).DayOfWeek is not (DayOfWeek.Monday or DayOfWeek.Thursday))
+            return;
+        foreach (var product in _soldSinceOrdering)
             if (product.Stock <= product.ReorderPoint && !product.IsOnOrder)
             {
                 product.IsOnOrder = true;
                 // Each supplier has its own pace, and a shipment may be late.
-                var arrival = day + 2 + SampleRandom.StableHash(product.Kind.Supplier) % 9 + _random.Between(0, 3);
+                var arrival = day + 3 + SampleRandom.StableHash(product.Kind.Supplier) % 10 + _random.Between(0, 4);
                 if (arrival < _arrivals.Length)
                     (_arrivals[arrival] ??= []).Add((product, product.MaximumStock - product.Stock));
             }
-        _sold.Clear();
+        _soldSinceOrdering.Clear();
     }
 }
