@@ -9,13 +9,14 @@ using Zava.Standalone;
 
 namespace Zava.Benchmarks;
 
-/// <summary>A seeded database on a private PostgreSQL of its own, with the settings of <c>./zava up</c>.</summary>
+/// <summary>A migrated database on a private PostgreSQL of its own, with the settings of <c>./zava up</c>.</summary>
 sealed class BenchmarkDatabase : IAsyncDisposable
 {
     readonly PrivatePostgres _postgres;
     readonly Dictionary<string, string> _passwords;
+    readonly string _name;
 
-    BenchmarkDatabase(PrivatePostgres postgres, Dictionary<string, string> passwords) => (_postgres, _passwords) = (postgres, passwords);
+    BenchmarkDatabase(PrivatePostgres postgres, Dictionary<string, string> passwords, string name) => (_postgres, _passwords, _name) = (postgres, passwords, name);
 
     public ContextKey Key { get; } = new("bench", SHA256.HashData("the key of Zava's benchmarks"u8));
 
@@ -23,11 +24,16 @@ sealed class BenchmarkDatabase : IAsyncDisposable
 
     public NpgsqlDataSource Application => Source(DatabaseRole.Application);
 
-    public static async Task<BenchmarkDatabase> StartAsync(string folder, CancellationToken cancellationToken)
+    /// <param name="folder">Where PostgreSQL is kept.</param>
+    /// <param name="sampleData"><c>null</c> for none.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="name">Of the database, which is made if there is none.</param>
+    public static async Task<BenchmarkDatabase> StartAsync(
+        string folder, SeedOptions? sampleData, CancellationToken cancellationToken, string name = Database.Extensions.DatabaseName)
     {
         var postgres = await PrivatePostgres.StartAsync(folder, ["shared_buffers=256MB", "maintenance_work_mem=256MB", "max_wal_size=1GB"], cancellationToken);
         var database = new BenchmarkDatabase(postgres, ((string[])[DatabaseRole.Application, DatabaseRole.Worker, DatabaseRole.Seeder])
-            .ToDictionary(login => login, _ => RandomNumberGenerator.GetHexString(32)));
+            .ToDictionary(login => login, _ => RandomNumberGenerator.GetHexString(32)), name);
         var settings = new Dictionary<string, string?>(database._passwords.Select(login => KeyValuePair.Create($"Database:Passwords:{login.Key}", (string?)login.Value)))
         {
             ["ConnectionStrings:retail_db"] = database.ConnectionString("postgres"),
@@ -35,13 +41,13 @@ sealed class BenchmarkDatabase : IAsyncDisposable
             ["Database:ContextKey:Secret"] = Convert.ToBase64String(database.Key.Secret),
         };
         await new SeederJob(new ConfigurationBuilder().AddInMemoryCollection(settings).Build(), NullLoggerFactory.Instance, AnsiConsole.Console)
-            .RunAsync(new SeedOptions(1, SeedOptions.DefaultSeed, new DateOnly(2026, 10, 31)), asOfWasGiven: false, cancellationToken);
+            .RunAsync(sampleData, asOfWasGiven: true, cancellationToken);
         return database;
     }
 
-    string ConnectionString(string login)
+    public string ConnectionString(string login)
     {
-        var administrator = new NpgsqlConnectionStringBuilder(_postgres.AdministratorConnectionString) { Database = Database.Extensions.DatabaseName };
+        var administrator = new NpgsqlConnectionStringBuilder(_postgres.AdministratorConnectionString) { Database = _name };
         if (login != administrator.Username)
             (administrator.Username, administrator.Password) = (login, _passwords[login]);
         return administrator.ConnectionString;

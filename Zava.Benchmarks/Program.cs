@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using Spectre.Console;
 using Zava.Benchmarks;
+using Zava.Seeder;
 
 if (Console.IsOutputRedirected)
     AnsiConsole.Profile.Width = 250;
@@ -16,9 +17,10 @@ var folder = new Option<DirectoryInfo>("--folder")
     Recursive = true,
 };
 
+var shop = new SeedOptions(1, SeedOptions.DefaultSeed, new DateOnly(2026, 10, 31));
 var seconds = new Option<int>("--seconds") { Description = "For how long to measure", DefaultValueFactory = _ => 60 };
 var isolation = new Command("isolation", "What isolation adds to a call, against the same query without it") { seconds };
-isolation.SetAction((parsed, cancellationToken) => RunAsync(parsed, async database =>
+isolation.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
 {
     var lines = await Isolation.RunAsync(database.Application, database.Administrator, database.Key, TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellationToken);
     var table = new Table().AddColumns("query", "without, µs", "with, µs", "overhead", "p99 without, µs", "p99 with, µs");
@@ -31,7 +33,7 @@ isolation.SetAction((parsed, cancellationToken) => RunAsync(parsed, async databa
 
 var statements = new Option<long>("--statements") { Description = "How many", DefaultValueFactory = _ => 1_000_000 };
 var soak = new Command("soak", "Many callers of many stores on one pool, with cancelled and failing statements and sessions that are cut") { statements };
-soak.SetAction((parsed, cancellationToken) => RunAsync(parsed, async database =>
+soak.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
 {
     var total = parsed.GetValue(statements);
     var watch = Stopwatch.StartNew();
@@ -46,15 +48,40 @@ soak.SetAction((parsed, cancellationToken) => RunAsync(parsed, async database =>
     return (report, report.WrongRows == 0);
 }, cancellationToken));
 
-return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, soak, json, folder }.Parse(args).InvokeAsync();
+var scales = new Option<int[]>("--scales")
+{
+    Description = "Scales to load, one after the other",
+    DefaultValueFactory = _ => [1, 20, 200],
+    AllowMultipleArgumentsPerToken = true,
+};
+var seed = new Command("seed", "Loading the sample data, against raw COPY of the same rows into bare tables") { scales };
+seed.SetAction(async (parsed, cancellationToken) =>
+{
+    var lines = new List<Seeding.Line>();
+    foreach (var scale in parsed.GetValue(scales)!)
+        if (await RunAsync(parsed, null, $"seed_{scale}", async database => { lines.Add(await Seeding.RunAsync(database, scale, cancellationToken)); return (lines, true); }, cancellationToken) is var failed and > 0)
+            return failed;
+    var table = new Table().AddColumns("scale", "rows", "load, s", "rows a second", "raw COPY, s", "of raw COPY", "peak memory, MB");
+    foreach (var line in lines)
+        table.AddRow(
+            Number(line.Scale), Number(line.Rows), Tenth(line.LoadSeconds), Number(line.Rows / line.LoadSeconds), Tenth(line.CopySeconds),
+            string.Create(CultureInfo.InvariantCulture, $"{line.CopySeconds / line.LoadSeconds:0 %}"), Number(line.PeakMegabytes));
+    AnsiConsole.Write(table);
+    return 0;
+});
+
+return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, soak, seed, json, folder }.Parse(args).InvokeAsync();
 
 static string Number(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
-async Task<int> RunAsync<T>(ParseResult parsed, Func<BenchmarkDatabase, Task<(T Results, bool Holds)>> measure, CancellationToken cancellationToken)
+static string Tenth(double value) => value.ToString("N1", CultureInfo.InvariantCulture);
+
+async Task<int> RunAsync<T>(
+    ParseResult parsed, SeedOptions? sampleData, string name, Func<BenchmarkDatabase, Task<(T Results, bool Holds)>> measure, CancellationToken cancellationToken)
 {
     try
     {
-        await using var database = await BenchmarkDatabase.StartAsync(Path.GetFullPath(parsed.GetValue(folder)!.FullName), cancellationToken);
+        await using var database = await BenchmarkDatabase.StartAsync(Path.GetFullPath(parsed.GetValue(folder)!.FullName), sampleData, cancellationToken, name);
         var (results, holds) = await measure(database);
         if (parsed.GetValue(json) is { } file)
             await File.WriteAllTextAsync(file.FullName, JsonSerializer.Serialize(results, new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true }), cancellationToken);

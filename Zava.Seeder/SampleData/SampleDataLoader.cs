@@ -44,19 +44,21 @@ public sealed class SampleDataLoader(string seederConnectionString)
         var loadedAt = options.AsOf.AddDays(1).ToDateTime(default, DateTimeKind.Utc);
         var writer = new StoreDataWriter(connection, categoryIds, loadedAt);
         var rows = 0L;
-        foreach (var data in new StoreDataGenerator(catalogue, options).Generate(stores))
+        var written = new ulong[Tables.Length];
+        await foreach (var (data, receipts) in AheadAsync(Batches(new StoreDataGenerator(catalogue, options).Generate(stores)), cancellationToken))
         {
-            var written = new ulong[Tables.Length];
-            await foreach (var receipts in AheadAsync(data.Transactions.Chunk(ReceiptsPerCopy), cancellationToken))
+            if (receipts is not null)
             {
                 await WroteAsync(2, writer.WriteTransactionsAsync(data, receipts, cancellationToken));
                 await WroteAsync(3, writer.WriteItemsAsync(data, receipts, cancellationToken));
+                continue;
             }
             // Last, because now it is known what customers have spent and what is left in stock.
             await WroteAsync(0, writer.WriteCustomersAsync(data, cancellationToken));
             await WroteAsync(1, writer.WriteProductsAsync(data, cancellationToken));
             for (var table = 0; table < Tables.Length; table++)
                 await SummarizeAsync(data.Store.Id, Tables[table], (long)written[table]);
+            Array.Clear(written);
 
             async Task WroteAsync(int table, Task<ulong> copy)
             {
@@ -94,6 +96,17 @@ public sealed class SampleDataLoader(string seederConnectionString)
                 Parameters = { new() { Value = table }, new() { Value = store }, new() { Value = count } },
             };
             await summary.ExecuteNonQueryAsync(cancellationToken);
+        }
+    }
+
+    // The receipts of a store in pieces, then the store without any.
+    static IEnumerable<(StoreData Data, Transaction[]? Receipts)> Batches(IEnumerable<StoreData> stores)
+    {
+        foreach (var data in stores)
+        {
+            foreach (var receipts in data.Transactions.Chunk(ReceiptsPerCopy))
+                yield return (data, receipts);
+            yield return (data, null);
         }
     }
 
