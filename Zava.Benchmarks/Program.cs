@@ -70,7 +70,17 @@ seed.SetAction(async (parsed, cancellationToken) =>
     return 0;
 });
 
-return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, soak, seed, json, folder }.Parse(args).InvokeAsync();
+var images = new Option<DirectoryInfo>("--images") { Description = "Where to draw", DefaultValueFactory = _ => new DirectoryInfo(Path.Combine("docs", "images")) };
+var data = new Command("data", "Draws the charts of docs/sample-data.md from a seeded database") { images };
+data.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
+{
+    var charts = await DataCharts.DrawAsync(database.Administrator, cancellationToken);
+    foreach (var (file, svg) in charts)
+        await File.WriteAllTextAsync(Path.Combine(parsed.GetValue(images)!.FullName, file), svg, cancellationToken);
+    return (charts.Keys, true);
+}, cancellationToken));
+
+return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, soak, seed, data, json, folder }.Parse(args).InvokeAsync();
 
 static string Number(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
