@@ -43,6 +43,25 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
         while (await reader.NextResultAsync(cancellationToken))
         {
         }
+        await reader.DisposeAsync();
+        // A plan that finds nothing may never have come to look at the context: that there is nothing is an answer only
+        // where the context holds and its stores exist.
+        if (rows.Count == 0)
+            await VerifyAsync(connection, context, cancellationToken);
         return rows;
+    }
+
+    async Task VerifyAsync(NpgsqlConnection connection, TenantContext context, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new("BEGIN READ ONLY"),
+                new("SELECT retail.set_store_context($1)") { Parameters = { new() { Value = sealer.Seal(context, connection.ProcessID) } } },
+                new("COMMIT"),
+            },
+        };
+        await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 }

@@ -94,6 +94,20 @@ public sealed class SealedContextTests(TwoStores stores) : IClassFixture<TwoStor
         Assert.Contains("expired", refused.MessageText);
     }
 
+    [Theory]
+    [InlineData("nowhere", "Invalid or inactive store: nowhere")]
+    [InlineData("seattle", "expired")]
+    public async Task That_there_is_nothing_is_an_answer_only_where_the_context_holds(string store, string refusal)
+    {
+        var sealer = refusal == "expired" ? new ContextSealer(stores.Database.Key, new Clock(TimeSpan.FromMinutes(-2))) : stores.Sealer;
+        var tenant = new TenantDatabase(stores.Database.As(DatabaseRole.Application), sealer);
+        // The index finds no row that the policy could be asked about.
+        var refused = await Assert.ThrowsAsync<PostgresException>(() => tenant.QueryAsync(
+            Seattle with { Stores = StoreSet.Of(store) }, new("SELECT 1 FROM retail.products WHERE store_id = 'nowhere' AND sku = 'x'"),
+            row => row.GetInt32(0), TestContext.Current.CancellationToken));
+        Assert.Contains(refusal, refused.MessageText);
+    }
+
     [Fact]
     public async Task A_change_is_recorded_with_login_user_store_tool_and_trace()
     {
