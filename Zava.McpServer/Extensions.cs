@@ -87,6 +87,7 @@ public static class Extensions
                 }))
             .WithTools<CatalogueTools>(ResultJson)
             .WithTools<SchemaTools>(ResultJson)
+            .WithTools<SalesTools>(ResultJson)
             .WithTools<QueryTools>(ResultJson)
             .WithTools<ClockTools>(ResultJson);
     }

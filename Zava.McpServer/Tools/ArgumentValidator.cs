@@ -26,7 +26,7 @@ static class ArgumentValidator
     }
 
     static bool Matches(JsonElement schema, JsonElement value) =>
-        Types(schema).Any(type => HasType(type, value)) && value.ValueKind switch
+        Types(schema).Any(type => HasType(type, value)) && IsListed(schema, value) && value.ValueKind switch
         {
             JsonValueKind.String => TextOf(value) is { } text && text.Length is var length
                 && length >= Number(schema, "minLength", 0) && length <= Number(schema, "maxLength", int.MaxValue)
@@ -38,6 +38,9 @@ static class ArgumentValidator
                 && (!schema.TryGetProperty("items", out var items) || value.EnumerateArray().All(item => Matches(items, item))),
             _ => true,
         };
+
+    static bool IsListed(JsonElement schema, JsonElement value) =>
+        !schema.TryGetProperty("enum", out var listed) || listed.EnumerateArray().Any(item => JsonElement.DeepEquals(item, value));
 
     // PostgreSQL stores no NUL, and a lone half of a surrogate pair is no character.
     static string? TextOf(JsonElement value)
@@ -69,6 +72,8 @@ static class ArgumentValidator
         var type = Types(schema).First(type => type != "null");
         var allowed = type switch
         {
+            _ when schema.TryGetProperty("enum", out var listed)
+                => string.Join(", ", listed.EnumerateArray().Where(item => item.ValueKind != JsonValueKind.Null)),
             "string" when Text(schema, "format") == "uuid" => "a UUID such as 3f2b8c1e-9a4d-4e6f-8b7a-1c2d3e4f5a6b",
             "string" when !schema.TryGetProperty("minLength", out _) && !schema.TryGetProperty("maxLength", out _) => "a text",
             "string" => $"a text of {Range(schema, "minLength", "maxLength")} characters",
