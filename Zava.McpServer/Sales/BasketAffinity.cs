@@ -49,76 +49,61 @@ public sealed record BasketAffinity(
 
     static string Sql(bool isAnchored, string level) => $"""
         {StorePeriods.Asked},
-        lines AS MATERIALIZED (
-            SELECT DISTINCT a.store_id, t.transaction_id, {(level == "product" ? "p.product_id" : "p.category_id")} AS item,
-                   {(isAnchored ? $"coalesce((($11 IS NULL AND $12 IS NULL) OR p.product_id = $11 OR p.sku IN ($12, upper($12))) AND {StorePeriods.IsOfCategory}, FALSE)" : "FALSE")} AS is_anchor
-            {StorePeriods.Lines}
-              JOIN retail.products p ON p.store_id = i.store_id AND p.product_id = i.product_id AND p.store_id = {StorePeriods.Stores}
-             WHERE local.day BETWEEN a.starts AND a.ends AND t.transaction_type = 'sale' AND i.line_type = 'sold'),
-        baskets AS (
-            SELECT store_id, count(DISTINCT transaction_id) AS baskets, count(DISTINCT transaction_id) FILTER (WHERE is_anchor) AS anchor_baskets
-              FROM lines GROUP BY store_id),
-        items AS (
-            SELECT store_id, item, count(*) AS receipts FROM lines WHERE NOT is_anchor AND item IS NOT NULL GROUP BY store_id, item),
+        lines AS (
+            SELECT DISTINCT r.store_id, r.transaction_id, {(level == "product" ? "p.product_id" : "p.category_id")} AS item, {(isAnchored
+                ? $"coalesce((($11 IS NULL AND $12 IS NULL) OR p.product_id = $11 OR p.sku IN ($12, upper($12))) AND {StorePeriods.IsOfCategory}, FALSE)"
+                : "FALSE")} AS is_anchor
+            {StorePeriods.ProductLines}
+             WHERE NOT r.is_previous AND r.transaction_type = 'sale' AND i.line_type = 'sold'),
+        -- Each basket with its items and on how many receipts each of these is: pairs then need no join.
+        baskets AS MATERIALIZED (
+            SELECT store_id, bool_or(is_anchor) AS has_anchor,
+                   array_agg(item ORDER BY item) FILTER (WHERE NOT is_anchor AND item IS NOT NULL) AS items,
+                   array_agg(receipts ORDER BY item) FILTER (WHERE NOT is_anchor AND item IS NOT NULL) AS receipts
+              FROM (SELECT l.*, count(*) FILTER (WHERE NOT is_anchor) OVER (PARTITION BY store_id, item) AS receipts FROM lines l) AS counted
+             GROUP BY store_id, transaction_id),
+        totals AS MATERIALIZED (
+            SELECT store_id, count(*) AS baskets, count(*) FILTER (WHERE has_anchor) AS anchor_baskets FROM baskets GROUP BY store_id),
+        rules AS (
         {(isAnchored ? """
-        together AS (
-            SELECT l.store_id, l.item AS then_item, count(*) AS both_receipts
-              FROM lines l
-             WHERE NOT l.is_anchor AND l.item IS NOT NULL
-               AND (l.store_id, l.transaction_id) IN (SELECT store_id, transaction_id FROM lines WHERE is_anchor)
-             GROUP BY l.store_id, l.item),
-        rules AS (
-            SELECT t.store_id, NULL AS if_item, t.then_item, t.both_receipts, b.anchor_baskets AS if_receipts, i.receipts AS then_receipts
-              FROM together t
-              JOIN baskets b ON b.store_id = t.store_id
-              JOIN items i ON i.store_id = t.store_id AND i.item = t.then_item),
-        """ : """
-        together AS (
-            SELECT x.store_id, x.item AS x_item, y.item AS y_item, count(*) AS both_receipts
-              FROM lines x
-              JOIN lines y ON y.store_id = x.store_id AND y.transaction_id = x.transaction_id AND y.item > x.item
-             GROUP BY x.store_id, x.item, y.item
-            HAVING count(*) >= $13),
-        rules AS (
+            SELECT b.store_id, NULL AS if_item, y.item AS then_item, count(*) AS both_receipts, NULL::bigint AS if_receipts, y.receipts AS then_receipts
+              FROM baskets b, unnest(b.items, b.receipts) AS y (item, receipts)
+             WHERE b.has_anchor
+             GROUP BY b.store_id, y.item, y.receipts
+            """ : """
             -- Each pair once, in the direction of the higher confidence.
-            SELECT DISTINCT ON (t.store_id, t.x_item, t.y_item)
-                   t.store_id, a.item AS if_item, b.item AS then_item, t.both_receipts, a.receipts AS if_receipts, b.receipts AS then_receipts
-              FROM together t
-              JOIN items a ON a.store_id = t.store_id AND a.item IN (t.x_item, t.y_item)
-              JOIN items b ON b.store_id = t.store_id AND b.item IN (t.x_item, t.y_item) AND b.item <> a.item
-             ORDER BY t.store_id, t.x_item, t.y_item, a.receipts, a.item),
-        """)}
-        ranked AS (
-            SELECT r.*, row_number() OVER (
-                       ORDER BY r.both_receipts::numeric * b.baskets / (r.if_receipts * r.then_receipts) DESC, r.both_receipts DESC, r.store_id, r.if_item, r.then_item) AS place
+            SELECT b.store_id, x.item AS if_item, y.item AS then_item, count(*) AS both_receipts, x.receipts AS if_receipts, y.receipts AS then_receipts
+              FROM baskets b, unnest(b.items, b.receipts) AS x (item, receipts), unnest(b.items, b.receipts) AS y (item, receipts)
+             WHERE (x.receipts, x.item) < (y.receipts, y.item)
+             GROUP BY b.store_id, x.item, y.item, x.receipts, y.receipts
+            """)}
+            HAVING count(*) >= $13),
+        ranked AS MATERIALIZED (
+            SELECT r.store_id, r.if_item, r.then_item, r.both_receipts, coalesce(r.if_receipts, s.anchor_baskets) AS if_receipts, r.then_receipts,
+                   row_number() OVER (
+                       ORDER BY r.both_receipts::numeric * s.baskets / (coalesce(r.if_receipts, s.anchor_baskets) * r.then_receipts) DESC,
+                                r.both_receipts DESC, r.store_id, r.if_item, r.then_item) AS place
               FROM rules r
-              JOIN baskets b ON b.store_id = r.store_id
-             WHERE r.both_receipts >= $13)
+              JOIN totals s ON s.store_id = r.store_id)
         SELECT {StorePeriods.AskedColumns},
                CASE WHEN $11 IS NOT NULL OR $12 IS NOT NULL
-                    THEN (SELECT min(p.product_name) FROM retail.products p WHERE p.store_id = a.store_id AND p.store_id = {StorePeriods.Stores} AND (p.product_id = $11 OR p.sku IN ($12, upper($12))))
+                    THEN (SELECT min(p.product_name) FROM retail.products p WHERE p.store_id = a.store_id AND (p.product_id = $11 OR p.sku IN ($12, upper($12))))
                     ELSE (SELECT category_name FROM retail.product_categories WHERE lower(category_name) = lower($10)) END,
                coalesce(b.baskets, 0), coalesce(b.anchor_baskets, 0),
                {(isAnchored ? "NULL, NULL" : level == "product" ? "x.sku, x.product_name" : "NULL, x.category_name")},
                {(level == "product" ? "y.sku, y.product_name" : "NULL, y.category_name")},
                r.both_receipts, r.if_receipts, r.then_receipts
           FROM asked a
-          LEFT JOIN baskets b ON b.store_id = a.store_id
+          LEFT JOIN totals b ON b.store_id = a.store_id
           LEFT JOIN ranked r ON r.store_id = a.store_id AND r.place <= $14
-          {(level, isAnchored) switch
-    {
-        ("product", true) => Product("y", "then_item"),
-        ("product", false) => $"{Product("x", "if_item")} {Product("y", "then_item")}",
-        (_, true) => Category("y", "then_item"),
-        _ => $"{Category("x", "if_item")} {Category("y", "then_item")}",
-    }}
+          {(isAnchored ? "" : NameOf("x", "if_item", level))}
+          {NameOf("y", "then_item", level)}
          ORDER BY r.place, a.store_id
         """;
 
-    static string Product(string name, string item) =>
-        $"LEFT JOIN retail.products {name} ON {name}.store_id = r.store_id AND {name}.product_id = r.{item} AND {name}.store_id = {StorePeriods.Stores}";
-
-    static string Category(string name, string item) => $"LEFT JOIN retail.product_categories {name} ON {name}.category_id = r.{item}";
+    static string NameOf(string name, string item, string level) => level == "product"
+        ? $"LEFT JOIN retail.products {name} ON {name}.store_id = r.store_id AND {name}.product_id = r.{item}"
+        : $"LEFT JOIN retail.product_categories {name} ON {name}.category_id = r.{item}";
 
     /// <param name="Anchor">Name of the product or category that was asked for, where the store has it.</param>
     sealed record Row(AskedStore Store, string? Anchor, long Baskets, long AnchorBaskets, AffinityRule? Rule)

@@ -16,7 +16,7 @@ public sealed record SalesSummary(
     const int MaximumGroups = 62;
 
     // A day of the period before stands where its counterpart in the period does, so that equal parts are compared.
-    const string Day = "(local.day + CASE WHEN local.day < a.starts THEN a.starts - a.previous_starts ELSE 0 END)";
+    const string Day = "(r.day + CASE WHEN r.is_previous THEN a.starts - a.previous_starts ELSE 0 END)";
 
     /// <summary>What can be grouped by: the SQL of a group's name. A receipt counts in each category that it has a line of.</summary>
     static readonly Dictionary<string, string> Groupings = new()
@@ -24,9 +24,9 @@ public sealed record SalesSummary(
         ["day"] = $"{Day}::text",
         ["week"] = $"greatest(date_trunc('week', {Day}::timestamp)::date, a.starts)::text",
         ["month"] = $"greatest(date_trunc('month', {Day}::timestamp)::date, a.starts)::text",
-        ["hour"] = "to_char(local.clock, 'HH24')",
-        ["payment"] = "coalesce(t.payment_method, 'unknown')",
-        ["store"] = "a.store_id",
+        ["hour"] = "to_char(r.clock, 'HH24')",
+        ["payment"] = "coalesce(r.payment_method, 'unknown')",
+        ["store"] = "r.store_id",
         ["category"] = "coalesce(parent.category_name, c.category_name, 'uncategorised')",
     };
 
@@ -89,26 +89,26 @@ public sealed record SalesSummary(
     static string Sql(string? groupBy) => $"""
         {StorePeriods.Asked},
         lines AS (
-            SELECT a.store_id, t.transaction_id, local.day < a.starts AS is_previous, {(groupBy is null ? "''" : Groupings[groupBy])} AS name,
+            SELECT r.store_id, r.transaction_id, r.is_previous, {(groupBy is null ? "''" : Groupings[groupBy])} AS name,
                    i.line_type = 'sold' AS sold, i.quantity, i.quantity * i.unit_price AS list_price, i.discount_amount, i.total_price, i.tax_amount
-            {StorePeriods.Lines}
-            {(groupBy == "category" ? $"""
-             JOIN retail.products p ON p.store_id = i.store_id AND p.product_id = i.product_id AND p.store_id = {StorePeriods.Stores}
-             LEFT JOIN retail.product_categories c ON c.category_id = p.category_id
-             LEFT JOIN retail.product_categories parent ON parent.category_id = c.parent_category_id
-            """ : "")}
-             WHERE local.day BETWEEN a.starts AND a.ends OR local.day BETWEEN a.previous_starts AND a.previous_ends)
-        SELECT {StorePeriods.AskedColumns}, l.is_previous, grouping(l.name) = 0, l.name,
-               count(DISTINCT l.transaction_id) FILTER (WHERE l.sold),
-               coalesce(sum(l.quantity) FILTER (WHERE l.sold), 0),
-               coalesce(sum(l.quantity) FILTER (WHERE NOT l.sold), 0),
-               coalesce(sum(l.list_price) FILTER (WHERE l.sold), 0),
-               coalesce(-sum(l.discount_amount) FILTER (WHERE l.sold), 0),
-               coalesce(-sum(l.total_price) FILTER (WHERE NOT l.sold), 0),
-               coalesce(sum(CASE WHEN l.sold THEN l.tax_amount ELSE -l.tax_amount END), 0)
+            {StorePeriods.ProductLines}
+              JOIN asked a ON a.store_id = r.store_id
+              LEFT JOIN retail.product_categories c ON c.category_id = p.category_id
+              LEFT JOIN retail.product_categories parent ON parent.category_id = c.parent_category_id),
+        facts AS MATERIALIZED (
+            SELECT store_id, is_previous, grouping(name) = 0 AS is_group, name,
+                   count(DISTINCT transaction_id) FILTER (WHERE sold) AS receipts,
+                   coalesce(sum(quantity) FILTER (WHERE sold), 0) AS units,
+                   coalesce(sum(quantity) FILTER (WHERE NOT sold), 0) AS returned_units,
+                   coalesce(sum(list_price) FILTER (WHERE sold), 0) AS gross_sales,
+                   coalesce(-sum(discount_amount) FILTER (WHERE sold), 0) AS discounts,
+                   coalesce(-sum(total_price) FILTER (WHERE NOT sold), 0) AS returns,
+                   sum(CASE WHEN sold THEN tax_amount ELSE -tax_amount END) AS tax
+              FROM lines
+             GROUP BY store_id, GROUPING SETS ((is_previous), (is_previous, name)))
+        SELECT {StorePeriods.AskedColumns}, f.is_previous, f.is_group, f.name, f.receipts, f.units, f.returned_units, f.gross_sales, f.discounts, f.returns, f.tax
           FROM asked a
-          LEFT JOIN lines l ON l.store_id = a.store_id
-         GROUP BY {StorePeriods.AskedColumns}, GROUPING SETS ((l.is_previous), (l.is_previous, l.name))
+          LEFT JOIN facts f ON f.store_id = a.store_id
          ORDER BY a.store_id
         """;
 
@@ -118,11 +118,12 @@ public sealed record SalesSummary(
         public static Row Read(NpgsqlDataReader row)
         {
             const int Next = StorePeriods.Columns;
-            var isPrevious = row.GetNullable<bool?>(Next);
-            return new(
-                StorePeriods.Read(row), isPrevious, isPrevious is not null && row.GetBoolean(Next + 1), row.GetNullable<string>(Next + 2),
-                new(row.GetInt64(Next + 3), row.GetInt64(Next + 4), row.GetInt64(Next + 5), row.GetDecimal(Next + 6), row.GetDecimal(Next + 7),
-                    row.GetDecimal(Next + 8), row.GetDecimal(Next + 9)));
+            var store = StorePeriods.Read(row);
+            return row.IsDBNull(Next)
+                ? new(store, null, false, null, SalesAmounts.None)
+                : new(store, row.GetBoolean(Next), row.GetBoolean(Next + 1), row.GetNullable<string>(Next + 2),
+                    new(row.GetInt64(Next + 3), row.GetInt64(Next + 4), row.GetInt64(Next + 5), row.GetDecimal(Next + 6), row.GetDecimal(Next + 7),
+                        row.GetDecimal(Next + 8), row.GetDecimal(Next + 9)));
         }
     }
 }

@@ -64,11 +64,10 @@ public sealed record SalesTrend(
         SELECT {StorePeriods.AskedColumns}, NULL::date, NULL::numeric
           FROM asked a
          UNION ALL
-        SELECT NULL, a.currency, NULL, NULL, NULL, local.day, sum(CASE i.line_type WHEN 'sold' THEN i.total_price ELSE -i.total_price END)
-        {StorePeriods.Lines}
-          JOIN retail.products p ON p.store_id = i.store_id AND p.product_id = i.product_id AND p.store_id = {StorePeriods.Stores}
-         WHERE local.day BETWEEN a.starts AND a.ends AND {StorePeriods.IsOfCategory}
-         GROUP BY a.currency, local.day
+        SELECT NULL, r.currency, NULL, NULL, NULL, r.day, sum(CASE i.line_type WHEN 'sold' THEN i.total_price ELSE -i.total_price END)
+        {StorePeriods.ProductLines}
+         WHERE {StorePeriods.IsOfCategory}
+         GROUP BY r.currency, r.day
          ORDER BY 1, 2, 6
         """;
 

@@ -29,8 +29,17 @@ sealed record AskedStore(string StoreId, string Currency, DateOnly Today, DateOn
 /// </remarks>
 sealed class StorePeriods
 {
-    /// <summary>The CTEs that every statement begins with; parameters $1 to $10 are those of <see cref="Command"/>.</summary>
-    public const string Asked = $"""
+    /// <summary>
+    /// The CTEs that every statement begins with: the stores asked about, and their receipts of the period and of the one before.
+    /// Parameters $1 to $10 are those of <see cref="Command"/>.
+    /// </summary>
+    /// <remarks>
+    /// The tables have no statistics, so PostgreSQL takes one row for any condition and a nested loop for any join. The
+    /// statements are made for that: what is large is reached by a whole key, from a CTE that is computed once, and is added up
+    /// before it is joined. To name the stores a second time beside a key would make a scan of the store look cheaper than the key.
+    /// $8 and $9 are for the index, wide enough for any time zone.
+    /// </remarks>
+    public const string Asked = """
         WITH wanted AS MATERIALIZED (
             SELECT array_agg(c.category_id) AS ids
               FROM retail.product_categories c
@@ -38,15 +47,22 @@ sealed class StorePeriods
              WHERE lower($10) IN (lower(c.category_name), lower(parent.category_name))),
         asked AS MATERIALIZED (
             SELECT s.store_id, s.currency, s.time_zone, p.*,
-                   (SELECT (max(t.transaction_date) AT TIME ZONE s.time_zone)::date
-                      FROM retail.sales_transactions t WHERE t.store_id = s.store_id AND t.store_id = {Stores}) AS last_sale,
+                   (SELECT (t.transaction_date AT TIME ZONE s.time_zone)::date FROM retail.sales_transactions t
+                     WHERE t.store_id = s.store_id ORDER BY t.transaction_date DESC LIMIT 1) AS last_sale,
                    CASE WHEN $10 IS NOT NULL AND (SELECT ids FROM wanted) IS NULL
                         THEN (SELECT string_agg(category_name, ', ' ORDER BY category_name)
                                 FROM retail.product_categories WHERE parent_category_id IS NULL) END AS categories
               FROM retail.stores s
               JOIN unnest($2, $3, $4, $5, $6) AS p (today, starts, ends, previous_starts, previous_ends)
                 ON p.today = ($1 AT TIME ZONE s.time_zone)::date
-             WHERE s.store_id = {Stores})
+             WHERE s.store_id = ANY ((SELECT coalesce($7, retail.current_store_ids()))::text[])),
+        receipts AS MATERIALIZED (
+            SELECT t.store_id, t.transaction_id, t.transaction_type, t.payment_method, a.currency, local.clock, local.clock::date AS day,
+                   local.clock::date < a.starts AS is_previous
+              FROM asked a
+              JOIN retail.sales_transactions t ON t.store_id = a.store_id AND t.transaction_date >= $8 AND t.transaction_date < $9
+             CROSS JOIN LATERAL (SELECT t.transaction_date AT TIME ZONE a.time_zone AS clock) AS local
+             WHERE local.clock::date BETWEEN a.starts AND a.ends OR local.clock::date BETWEEN a.previous_starts AND a.previous_ends)
         """;
 
     /// <summary>The first columns of every statement, which <see cref="Read"/> reads.</summary>
@@ -55,20 +71,15 @@ sealed class StorePeriods
     /// <summary>How many columns <see cref="AskedColumns"/> are.</summary>
     public const int Columns = 5;
 
-    /// <summary>Lines of receipts; <c>local.day</c> and <c>local.clock</c> are the store's. $8 and $9 are for the index: wide enough for any time zone.</summary>
-    public const string Lines = $"""
-          FROM asked a
-          JOIN retail.sales_transactions t
-            ON t.store_id = a.store_id AND t.store_id = {Stores} AND t.transaction_date >= $8 AND t.transaction_date < $9
-         CROSS JOIN LATERAL (SELECT t.transaction_date AT TIME ZONE a.time_zone AS clock, (t.transaction_date AT TIME ZONE a.time_zone)::date AS day) AS local
-          JOIN retail.sales_transaction_items i ON i.store_id = t.store_id AND i.transaction_id = t.transaction_id AND i.store_id = {Stores}
+    /// <summary>Lines i of the receipts r, and their products p.</summary>
+    public const string ProductLines = """
+          FROM receipts r
+          JOIN retail.sales_transaction_items i ON i.store_id = r.store_id AND i.transaction_id = r.transaction_id
+          JOIN retail.products p ON p.store_id = i.store_id AND p.product_id = i.product_id
         """;
 
     /// <summary>Whether a product p belongs to the category that was asked for, or to one below it.</summary>
     public const string IsOfCategory = "($10 IS NULL OR p.category_id = ANY ((SELECT ids FROM wanted)::integer[]))";
-
-    /// <summary>Right-hand side that names the caller's stores. A sub-select, so that the context is looked up once and not for each row.</summary>
-    public const string Stores = "ANY ((SELECT coalesce($7, retail.current_store_ids()))::text[])";
 
     readonly DateTime _now;
     readonly Dictionary<DateOnly, Period> _byToday;

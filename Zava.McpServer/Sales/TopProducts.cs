@@ -41,31 +41,26 @@ public sealed record TopProducts(
 
     static string Sql(string by) => $"""
         {StorePeriods.Asked},
-        lines AS (
-            SELECT a.store_id, i.product_id,
+        sums AS (
+            SELECT r.currency, r.store_id, p.product_id, p.sku, p.product_name, p.category_id, p.cost,
                    sum(CASE i.line_type WHEN 'sold' THEN i.quantity ELSE -i.quantity END) AS units,
                    sum(CASE i.line_type WHEN 'sold' THEN i.total_price ELSE -i.total_price END) AS revenue,
                    -sum(CASE i.line_type WHEN 'sold' THEN 0 ELSE i.total_price END) AS returns
-            {StorePeriods.Lines}
-             WHERE local.day BETWEEN a.starts AND a.ends
-             GROUP BY a.store_id, i.product_id),
-        measured AS (
-            SELECT a.currency, l.*, l.revenue - l.units * p.cost AS margin, p.sku, p.product_name, coalesce(parent.category_name, c.category_name) AS category
-              FROM lines l
-              JOIN asked a ON a.store_id = l.store_id
-              JOIN retail.products p ON p.store_id = l.store_id AND p.product_id = l.product_id AND p.store_id = {StorePeriods.Stores}
-              LEFT JOIN retail.product_categories c ON c.category_id = p.category_id
-              LEFT JOIN retail.product_categories parent ON parent.category_id = c.parent_category_id
-             WHERE {StorePeriods.IsOfCategory}),
-        ranked AS (
+            {StorePeriods.ProductLines}
+             WHERE NOT r.is_previous AND {StorePeriods.IsOfCategory}
+             GROUP BY r.currency, r.store_id, p.product_id, p.sku, p.product_name, p.category_id, p.cost),
+        measured AS (SELECT s.*, s.revenue - s.units * s.cost AS margin FROM sums s),
+        ranked AS MATERIALIZED (
             SELECT m.*, sum({Measures[by]}) OVER currencies AS total, count(*) OVER currencies AS products, {Measures[by]} AS measure,
                    row_number() OVER (PARTITION BY m.currency ORDER BY {Measures[by]} DESC, m.revenue DESC, m.store_id, m.sku) AS place
               FROM measured m
              WHERE {Measures[by]} IS NOT NULL
             WINDOW currencies AS (PARTITION BY m.currency))
-        SELECT {StorePeriods.AskedColumns}, r.sku, r.product_name, r.category, r.units, r.revenue, r.margin, r.returns, r.measure, r.total, r.products
+        SELECT {StorePeriods.AskedColumns}, r.sku, r.product_name, coalesce(parent.category_name, c.category_name), r.units, r.revenue, r.margin, r.returns, r.measure, r.total, r.products
           FROM asked a
           LEFT JOIN ranked r ON r.store_id = a.store_id AND r.place <= $11
+          LEFT JOIN retail.product_categories c ON c.category_id = r.category_id
+          LEFT JOIN retail.product_categories parent ON parent.category_id = c.parent_category_id
          ORDER BY a.currency, r.place, a.store_id
         """;
 

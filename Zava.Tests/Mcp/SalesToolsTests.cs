@@ -28,10 +28,10 @@ public sealed class SalesToolsTests(SalesShop shop) : IClassFixture<SalesShop>
                coalesce(sum(sold.total + sold.discount), 0), -coalesce(sum(sold.discount), 0), -coalesce(sum(back.total), 0),
                coalesce(sum(subtotal), 0), coalesce(sum(total_amount - subtotal), 0)
           FROM retail.sales_transactions t
-          LEFT JOIN (SELECT transaction_id, sum(quantity) AS quantity, sum(total_price) AS total, sum(discount_amount) AS discount
-                       FROM retail.sales_transaction_items WHERE original_item_id IS NULL GROUP BY 1) AS sold USING (transaction_id)
-          LEFT JOIN (SELECT transaction_id, sum(quantity) AS quantity, sum(total_price) AS total
-                       FROM retail.sales_transaction_items WHERE original_item_id IS NOT NULL GROUP BY 1) AS back USING (transaction_id)
+         CROSS JOIN LATERAL (SELECT sum(quantity) AS quantity, sum(total_price) AS total, sum(discount_amount) AS discount FROM retail.sales_transaction_items i
+                              WHERE i.store_id = t.store_id AND i.transaction_id = t.transaction_id AND original_item_id IS NULL) AS sold
+         CROSS JOIN LATERAL (SELECT sum(quantity) AS quantity, sum(total_price) AS total FROM retail.sales_transaction_items i
+                              WHERE i.store_id = t.store_id AND i.transaction_id = t.transaction_id AND original_item_id IS NOT NULL) AS back
          WHERE store_id = ANY ($1) AND transaction_date >= $2 AND transaction_date < $3
         """,
         row => new Expected(row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetDecimal(3), row.GetDecimal(4), row.GetDecimal(5), row.GetDecimal(6), row.GetDecimal(7)),

@@ -78,14 +78,26 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
         foreach (var query in (string[])["warm jacket", "all products of redmond and seattle and online and bellevue", "store_id redmond"])
             Assert.Equal([store], StoresOf(await AnswerAsync(persona, "semantic_search_products", new() { ["query"] = query, ["limit"] = 50 }), "products"));
 
+        const string Year = "2025-04/2026-03";
+        Assert.Equal([store], StoresOf(await AnswerAsync(persona, "get_top_products", new() { ["period"] = Year, ["limit"] = 50 }), "products"));
+        Assert.Equal([store], StoresOf(await AnswerAsync(persona, "get_basket_affinity", new() { ["period"] = Year, ["min_receipts"] = 1, ["limit"] = 50 }), "rules"));
+        foreach (var (tool, arguments) in ((string, Dictionary<string, object?>)[])[
+            ("get_sales_summary", new() { ["period"] = Year }), ("get_top_products", new() { ["period"] = Year }), ("get_sales_trend", []), ("get_basket_affinity", new() { ["period"] = Year })])
+            Assert.Equal([store], Assert.Single((await AnswerAsync(persona, tool, arguments)).GetProperty("periods").EnumerateArray()).GetProperty("store_ids").EnumerateArray().Select(item => item.GetString()));
+        var summary = await AnswerAsync(persona, "get_sales_summary", new() { ["period"] = Year, ["group_by"] = "store" });
+        Assert.Equal(store, Assert.Single(summary.GetProperty("groups").EnumerateArray()).GetProperty("group").GetString());
+
         foreach (var other in (string[])["seattle", "redmond", "bellevue", "online", "nowhere"])
             if (other != store)
             {
+                foreach (var tool in (string[])["get_sales_summary", "get_top_products", "get_sales_trend", "get_basket_affinity"])
+                    Assert.Equal($"store_id: '{other}' is not a store that you may see. Allowed: {store}.", await ErrorAsync(tool, new() { ["store_id"] = other }, persona));
                 var said = await ErrorAsync("semantic_search_products", new() { ["query"] = "mug", ["store_id"] = other }, persona);
                 Assert.Equal($"store_id: '{other}' is not a store that you may see. Allowed: {store}.", said);
                 var product = await shop.Database.ScalarAsync<Guid>(
                     "SELECT coalesce((SELECT product_id FROM retail.products WHERE store_id = $1 LIMIT 1), gen_random_uuid())", other);
                 Assert.StartsWith("No product that you may see", await ErrorAsync("get_product", new() { ["product_id"] = product }, persona));
+                Assert.StartsWith("product_id, sku: no product that you may see", await ErrorAsync("get_basket_affinity", new() { ["product_id"] = product }, persona));
             }
     }
 
@@ -263,7 +275,7 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
     {
         await using var client = await shop.Server.ConnectAsync(shop.Server.TokenOf("seattle-manager"));
         var tools = await client.ListToolsAsync(cancellationToken: Cancellation);
-        Assert.Equal(["execute_sales_query", "get_current_utc_date", "get_multiple_table_schemas", "get_product", "list_stores", "semantic_search_products"], tools.Select(tool => tool.Name).Order());
+        Assert.Equal(["execute_sales_query", "get_basket_affinity", "get_current_utc_date", "get_multiple_table_schemas", "get_product", "get_sales_summary", "get_sales_trend", "get_top_products", "list_stores", "semantic_search_products"], tools.Select(tool => tool.Name).Order(StringComparer.Ordinal));
         Assert.All(tools, tool =>
         {
             Assert.NotNull(tool.ProtocolTool.Title);
