@@ -28,6 +28,16 @@ static class ToolCallFilter
                 (result, outcome) = await CallAsync(tool, request, next, cancellationToken);
                 return result;
             }
+            catch (InputRequiredException)
+            {
+                outcome = ToolOutcome.Ok; // answered, with a question to the client
+                throw;
+            }
+            catch (McpProtocolException)
+            {
+                outcome = ToolOutcome.Refused;
+                throw;
+            }
             finally
             {
                 services.GetRequiredService<ToolCallRecorder>().Record(
@@ -61,7 +71,7 @@ static class ToolCallFilter
         {
             return (Error(explanation), ToolOutcome.Refused);
         }
-        catch (Exception failed) when (failed is not (OperationCanceledException or McpProtocolException))
+        catch (Exception failed) when (failed is not (OperationCanceledException or McpProtocolException or InputRequiredException))
         {
             request.Services!.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ToolCallFilter))
                 .LogError(failed, "Tool {Tool} failed", tool.ProtocolTool.Name);

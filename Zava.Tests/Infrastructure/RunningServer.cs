@@ -25,7 +25,8 @@ public sealed class RunningServer : IAsyncDisposable
     /// <summary>All that the server has logged.</summary>
     public RecordedLog Log { get; }
 
-    public static async Task<RunningServer> StartAsync(TestDatabase database, BaseProcessor<Activity>? traces = null)
+    public static async Task<RunningServer> StartAsync(
+        TestDatabase database, BaseProcessor<Activity>? traces = null, Action<WebApplicationBuilder>? configure = null)
     {
         var folder = Directory.CreateTempSubdirectory("zava-test-");
         var log = new RecordedLog();
@@ -35,7 +36,7 @@ public sealed class RunningServer : IAsyncDisposable
             ["Database:ContextKey:Id"] = database.Key.Id,
             ["Database:ContextKey:Secret"] = Convert.ToBase64String(database.Key.Secret),
             ["Identity:DevelopmentFolder"] = folder.FullName,
-        }, log);
+        }, log, configure);
         // Last, where an exporter is.
         if (traces is not null)
             app.Services.GetRequiredService<TracerProvider>().AddProcessor(traces);
@@ -43,14 +44,25 @@ public sealed class RunningServer : IAsyncDisposable
         return new(app, folder, log);
     }
 
-    public static WebApplication Build(string environment, Dictionary<string, string?> settings, RecordedLog? log = null)
+    /// <param name="environment">Development, or anything else.</param>
+    /// <param name="settings">Configuration beside the server's own appsettings.</param>
+    /// <param name="log">Keeps what the server logs.</param>
+    /// <param name="configure">Adds to the server, before it adds its own.</param>
+    public static WebApplication Build(
+        string environment, Dictionary<string, string?> settings, RecordedLog? log = null, Action<WebApplicationBuilder>? configure = null)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = environment, ApplicationName = "Zava.McpServer" });
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            EnvironmentName = environment,
+            ApplicationName = "Zava.McpServer",
+            ContentRootPath = AppContext.BaseDirectory, // where the server's appsettings are
+        });
         builder.Configuration.AddInMemoryCollection(settings);
         builder.Logging.ClearProviders();
         if (log is not null)
             builder.Logging.AddProvider(log);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
+        configure?.Invoke(builder);
         return builder.BuildZavaMcpServer();
     }
 
