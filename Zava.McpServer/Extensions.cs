@@ -43,7 +43,9 @@ public static class Extensions
     public static WebApplication BuildZavaMcpServer(this WebApplicationBuilder builder)
     {
         builder.AddServiceDefaults();
-        builder.AddZavaMcpServer();
+        builder.AddLimits();
+        builder.AddZavaMcpServer().WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless);
+        builder.AddDevelopmentTokens();
         var app = builder.Build();
         app.MapDefaultEndpoints();
         app.UseMiddleware<OriginCheck>();
@@ -56,26 +58,26 @@ public static class Extensions
         return app;
     }
 
-    static void AddZavaMcpServer(this WebApplicationBuilder builder)
+    /// <summary>What the server is made of, whichever way its clients reach it.</summary>
+    internal static IMcpServerBuilder AddZavaMcpServer(this IHostApplicationBuilder builder)
     {
         builder.AddZavaDatabase();
         builder.AddTenantDatabase();
         builder.AddZavaEmbeddings();
         builder.AddZavaIdentity();
-        builder.AddLimits();
         builder.Services.AddSingleton<ToolCallRecorder>();
         builder.Services.AddHostedService(services => services.GetRequiredService<ToolCallRecorder>());
         builder.Services.AddSingleton<ProductSearch>();
         // The SDK logs a client's mistake, such as a tool that does not exist, as a failure with a stack trace;
         // ToolCallFilter logs what an operator has to know.
         builder.Logging.AddFilter("ModelContextProtocol.Server.McpServer", LogLevel.None);
-        builder.Services.AddMcpServer(options =>
+        return builder.Services.AddMcpServer(options =>
             {
                 options.ServerInfo = new() { Name = "zava", Title = "Zava Retail", Version = "1.0.0" };
                 options.ServerInstructions = Instructions;
             })
-            .WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless)
             .AddAuthorizationFilters()
+            .AddToolScopeFilter()
             .WithRequestFilters(filters => filters
                 .AddCallToolFilter(ToolCallFilter.Create)
                 .AddListToolsFilter(next => async (request, cancellationToken) =>

@@ -13,13 +13,16 @@ namespace Zava.McpServer.Identity;
 /// </summary>
 sealed class BearerChallenge(IOptions<IdentityOptions> options) : IAuthorizationMiddlewareResultHandler
 {
+    public const string Unreadable = "The token cannot be accepted.";
+
+    public const string NobodyNamed = $"The token must name a user (claim sub) and stores (claim {Caller.StoresClaim}: store ids, or * alone for all).";
+
     public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
     {
         if (authorizeResult.Succeeded)
             await next(context);
         else if (authorizeResult.Forbidden)
-            await RefuseAsync(context, StatusCodes.Status403Forbidden, "insufficient_scope",
-                $"The token must name a user (claim sub) and stores (claim {Caller.StoresClaim}: store ids, or * alone for all).", scope: null);
+            await RefuseAsync(context, StatusCodes.Status403Forbidden, "insufficient_scope", NobodyNamed, scope: null);
         else if ((await context.AuthenticateAsync()).Failure is { } failure)
             await RefuseAsync(context, StatusCodes.Status401Unauthorized, "invalid_token", Describe(failure), Scopes.CatalogRead);
         else
@@ -46,13 +49,14 @@ sealed class BearerChallenge(IOptions<IdentityOptions> options) : IAuthorization
         return context.Response.WriteAsJsonAsync(new { error = error ?? "unauthorized", error_description = description });
     }
 
-    static string Describe(Exception failure) => failure switch
+    /// <summary>What is wrong with a token, for the person who sent it.</summary>
+    public static string Describe(Exception failure) => failure switch
     {
         SecurityTokenExpiredException expired => $"The token expired at {expired.Expires:u}.",
         SecurityTokenNotYetValidException early => $"The token is not valid before {early.NotBefore:u}.",
         SecurityTokenInvalidAudienceException => "The token is for another audience.",
         SecurityTokenInvalidIssuerException => "The token is of another issuer.",
         SecurityTokenInvalidSignatureException or SecurityTokenSignatureKeyNotFoundException => "The signature of the token does not hold.",
-        _ => "The token cannot be accepted.",
+        _ => Unreadable,
     };
 }

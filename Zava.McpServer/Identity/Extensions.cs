@@ -11,7 +11,7 @@ static class Extensions
     /// for each scope.
     /// </summary>
     /// <exception cref="InvalidOperationException">There is no authority outside Development, or no audience for it.</exception>
-    public static void AddZavaIdentity(this WebApplicationBuilder builder)
+    public static void AddZavaIdentity(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<IdentityOptions>()
             .BindConfiguration(IdentityOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
@@ -46,7 +46,14 @@ static class Extensions
             policies.AddPolicy(scope, policy => policy.RequireAssertion(context => Scopes.Has(context.User, scope)));
     }
 
-    static void AddAuthority(this WebApplicationBuilder builder, IdentityOptions options)
+    /// <summary>Hands out the personas' tokens, if the server makes them.</summary>
+    public static void AddDevelopmentTokens(this WebApplicationBuilder builder)
+    {
+        if (builder.Services.Any(service => service.ServiceType == typeof(DevelopmentIssuer)))
+            builder.Services.AddHostedService<DevelopmentTokens>();
+    }
+
+    static void AddAuthority(this IHostApplicationBuilder builder, IdentityOptions options)
     {
         if (string.IsNullOrWhiteSpace(options.Audience))
             throw new InvalidOperationException("Identity:Audience is not set: with an authority, tokens must name this server as their audience.");
@@ -59,7 +66,7 @@ static class Extensions
         });
     }
 
-    static void AddDevelopmentIssuer(this WebApplicationBuilder builder, IdentityOptions options)
+    static void AddDevelopmentIssuer(this IHostApplicationBuilder builder, IdentityOptions options)
     {
         if (!builder.Environment.IsDevelopment())
             throw new InvalidOperationException(
@@ -67,7 +74,6 @@ static class Extensions
 
         var issuer = new DevelopmentIssuer(options.DevelopmentFolder ?? FindDevelopmentFolder(builder.Environment.ContentRootPath));
         builder.Services.AddSingleton(issuer);
-        builder.Services.AddHostedService<DevelopmentTokens>();
         builder.Services.Configure<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme, bearer =>
             bearer.TokenValidationParameters = new TokenValidationParameters
             {

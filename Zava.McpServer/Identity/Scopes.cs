@@ -38,4 +38,11 @@ public static class Scopes
     /// <summary>The scopes that a tool's <see cref="AuthorizeAttribute"/>s require.</summary>
     public static string[] RequiredBy(McpServerTool tool) =>
         [.. tool.Metadata.OfType<IAuthorizeData>().Select(required => required.Policy).OfType<string>().Distinct()];
+
+    /// <summary>Those of them that a caller's token lacks.</summary>
+    public static string[] MissingFrom(ClaimsPrincipal? caller, McpServerTool tool) =>
+        [.. RequiredBy(tool).Where(scope => caller is null || !Has(caller, scope))];
+
+    /// <summary>What a caller is told who lacks scopes.</summary>
+    public static string Explain(string tool, IEnumerable<string> missing) => $"The tool {tool} needs the scope {string.Join(" and ", missing)}.";
 }

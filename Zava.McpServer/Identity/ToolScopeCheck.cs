@@ -9,7 +9,7 @@ namespace Zava.McpServer.Identity;
 
 /// <summary>
 /// Answers a call of a tool that the token has no scope for with 403 and the missing scope, so that a client can ask for a
-/// better token. The SDK would refuse it too, but with a protocol error under status 200.
+/// better token. Where there is no HTTP, <see cref="ToolScopeFilter"/> refuses it.
 /// </summary>
 sealed class ToolScopeCheck(RequestDelegate next, IEnumerable<McpServerTool> tools, BearerChallenge challenge, ToolCallRecorder recorder, TimeProvider time)
 {
@@ -45,7 +45,7 @@ sealed class ToolScopeCheck(RequestDelegate next, IEnumerable<McpServerTool> too
             {
                 recorder.Record(tool, Caller.From(context.User), storeId: null, ToolOutcome.Forbidden, rows: null, time.GetTimestamp());
                 await challenge.RefuseAsync(context, StatusCodes.Status403Forbidden, "insufficient_scope",
-                    $"The tool {tool} needs the scope {string.Join(" and ", missing)}.", string.Join(' ', missing));
+                    Scopes.Explain(tool, missing), string.Join(' ', missing));
                 return;
             }
             body.Position = 0;
