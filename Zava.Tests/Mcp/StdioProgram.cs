@@ -14,6 +14,8 @@ public sealed class StdioProgram(DatabaseTemplate template) : IAsyncLifetime
 {
     static readonly string[] Arguments = [Path.Combine(AppContext.BaseDirectory, "Zava.McpServer.dll"), "--stdio"];
 
+    const string ConnectionVariable = "ConnectionStrings__retail_db";
+
     public TwoStores Stores { get; } = new(template);
 
     public RunningServer Server { get; private set; } = null!;
@@ -36,7 +38,9 @@ public sealed class StdioProgram(DatabaseTemplate template) : IAsyncLifetime
         cancellationToken: TestContext.Current.CancellationToken);
 
     /// <summary>The bare process.</summary>
-    public Process Start(string? token)
+    /// <param name="token">What ZAVA_TOKEN is set to, if to anything.</param>
+    /// <param name="connectionString">Another than that of the application's login.</param>
+    public Process Start(string? token, string? connectionString = null)
     {
         var start = new ProcessStartInfo("dotnet", Arguments)
         {
@@ -46,6 +50,8 @@ public sealed class StdioProgram(DatabaseTemplate template) : IAsyncLifetime
         };
         foreach (var (key, value) in Environment(token))
             start.Environment[key] = value;
+        if (connectionString is not null)
+            start.Environment[ConnectionVariable] = connectionString;
         return Process.Start(start)!;
     }
 
@@ -64,7 +70,7 @@ public sealed class StdioProgram(DatabaseTemplate template) : IAsyncLifetime
     Dictionary<string, string?> Environment(string? token) => new()
     {
         ["ASPNETCORE_ENVIRONMENT"] = "Development",
-        ["ConnectionStrings__retail_db"] = Stores.Database.ConnectionString(DatabaseRole.Application),
+        [ConnectionVariable] = Stores.Database.ConnectionString(DatabaseRole.Application),
         ["Database__ContextKey__Id"] = Stores.Database.Key.Id,
         ["Database__ContextKey__Secret"] = Convert.ToBase64String(Stores.Database.Key.Secret),
         ["Identity__DevelopmentFolder"] = Server.DevelopmentFolder,
