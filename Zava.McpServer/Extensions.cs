@@ -90,6 +90,7 @@ public static class Extensions
             .WithTools<CatalogueTools>(ResultJson)
             .WithTools<SchemaTools>(ResultJson)
             .WithTools<SalesTools>(ResultJson)
+            .WithTools<InventoryTools>(ResultJson)
             .WithTools<QueryTools>(ResultJson)
             .WithTools<ClockTools>(ResultJson);
     }

@@ -29,6 +29,7 @@ public sealed class TokenBudgetTests(SeededServer shop) : IClassFixture<SeededSe
         { "get_sales_summary", new() { ["period"] = "2026-03-01/2026-03-31", ["group_by"] = "week", ["store_id"] = "seattle" } },
         { "get_top_products", new() { ["period"] = "2026-03-01/2026-03-31", ["store_id"] = "seattle" } },
         { "get_sales_trend", new() { ["until"] = "2026-03-31", ["interval"] = "month", ["store_id"] = "seattle" } },
+        { "get_inventory_alerts", new() { ["store_id"] = "seattle" } },
         { "get_basket_affinity", new() { ["period"] = "2025-04-01/2026-03-31", ["level"] = "category", ["store_id"] = "seattle" } },
     };
 
