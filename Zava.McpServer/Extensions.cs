@@ -91,6 +91,7 @@ public static class Extensions
             .WithTools<SchemaTools>(ResultJson)
             .WithTools<SalesTools>(ResultJson)
             .WithTools<InventoryTools>(ResultJson)
+            .WithTools<CustomerTools>(ResultJson)
             .WithTools<QueryTools>(ResultJson)
             .WithTools<ClockTools>(ResultJson);
     }

@@ -10,7 +10,7 @@ public static class Scopes
     /// <summary>Read stores, categories and products.</summary>
     public const string CatalogRead = "catalog.read";
 
-    /// <summary>Read reports on sales.</summary>
+    /// <summary>Read reports on sales and customers.</summary>
     public const string SalesRead = "sales.read";
 
     /// <summary>Record sales.</summary>

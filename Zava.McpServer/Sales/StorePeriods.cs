@@ -57,7 +57,7 @@ sealed class StorePeriods
                 ON p.today = ($1 AT TIME ZONE s.time_zone)::date
              WHERE s.store_id = ANY ((SELECT coalesce($7, retail.current_store_ids()))::text[])),
         receipts AS MATERIALIZED (
-            SELECT t.store_id, t.transaction_id, t.transaction_type, t.payment_method, a.currency, local.clock, local.clock::date AS day,
+            SELECT t.store_id, t.transaction_id, t.transaction_type, t.payment_method, t.customer_id, t.subtotal, a.currency, local.clock, local.clock::date AS day,
                    local.clock::date < a.starts AS is_previous
               FROM asked a
               JOIN retail.sales_transactions t ON t.store_id = a.store_id AND t.transaction_date >= $8 AND t.transaction_date < $9

@@ -68,9 +68,14 @@ public sealed class SalesShop(DatabaseTemplate template) : IAsyncLifetime
     }
 
     /// <summary>The tools, where it is a given time.</summary>
-    public SalesTools At(string utc) => new(
-        new TenantDatabase(Database.As(DatabaseRole.Application), new ContextSealer(Database.Key, TimeProvider.System)),
-        new StoppedClock(DateTimeOffset.Parse($"{utc}Z", System.Globalization.CultureInfo.InvariantCulture)));
+    public SalesTools At(string utc) => new(Tenants, Clock(utc));
+
+    /// <summary>The tools about customers, where it is a given time.</summary>
+    public CustomerTools CustomersAt(string utc) => new(Tenants, Clock(utc));
+
+    TenantDatabase Tenants => new(Database.As(DatabaseRole.Application), new ContextSealer(Database.Key, TimeProvider.System));
+
+    static StoppedClock Clock(string utc) => new(DateTimeOffset.Parse($"{utc}Z", System.Globalization.CultureInfo.InvariantCulture));
 
     /// <summary>The day after the last of the sample data.</summary>
     public SalesTools Tools => At("2026-04-01 20:00");

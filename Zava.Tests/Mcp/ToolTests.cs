@@ -83,7 +83,7 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
         Assert.Equal([store], StoresOf(await AnswerAsync(persona, "get_inventory_alerts", new() { ["cover_days"] = 90, ["sales_days"] = 365, ["limit"] = 100 }), "products"));
         Assert.Equal([store], StoresOf(await AnswerAsync(persona, "get_basket_affinity", new() { ["period"] = Year, ["min_receipts"] = 1, ["limit"] = 50 }), "rules"));
         foreach (var (tool, arguments) in ((string, Dictionary<string, object?>)[])[
-            ("get_sales_summary", new() { ["period"] = Year }), ("get_top_products", new() { ["period"] = Year }), ("get_sales_trend", []), ("get_basket_affinity", new() { ["period"] = Year })])
+            ("get_sales_summary", new() { ["period"] = Year }), ("get_top_products", new() { ["period"] = Year }), ("get_sales_trend", []), ("get_basket_affinity", new() { ["period"] = Year }), ("get_customer_segments", new() { ["period"] = Year })])
             Assert.Equal([store], Assert.Single((await AnswerAsync(persona, tool, arguments)).GetProperty("periods").EnumerateArray()).GetProperty("store_ids").EnumerateArray().Select(item => item.GetString()));
         var summary = await AnswerAsync(persona, "get_sales_summary", new() { ["period"] = Year, ["group_by"] = "store" });
         Assert.Equal(store, Assert.Single(summary.GetProperty("groups").EnumerateArray()).GetProperty("group").GetString());
@@ -91,7 +91,7 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
         foreach (var other in (string[])["seattle", "redmond", "bellevue", "online", "nowhere"])
             if (other != store)
             {
-                foreach (var tool in (string[])["get_sales_summary", "get_top_products", "get_sales_trend", "get_basket_affinity", "get_inventory_alerts"])
+                foreach (var tool in (string[])["get_sales_summary", "get_top_products", "get_sales_trend", "get_basket_affinity", "get_inventory_alerts", "get_customer_segments"])
                     Assert.Equal($"store_id: '{other}' is not a store that you may see. Allowed: {store}.", await ErrorAsync(tool, new() { ["store_id"] = other }, persona));
                 var said = await ErrorAsync("semantic_search_products", new() { ["query"] = "mug", ["store_id"] = other }, persona);
                 Assert.Equal($"store_id: '{other}' is not a store that you may see. Allowed: {store}.", said);
@@ -276,7 +276,7 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
     {
         await using var client = await shop.Server.ConnectAsync(shop.Server.TokenOf("seattle-manager"));
         var tools = await client.ListToolsAsync(cancellationToken: Cancellation);
-        Assert.Equal(["execute_sales_query", "get_basket_affinity", "get_current_utc_date", "get_inventory_alerts", "get_multiple_table_schemas", "get_product", "get_sales_summary", "get_sales_trend", "get_top_products", "list_stores", "semantic_search_products"], tools.Select(tool => tool.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["execute_sales_query", "get_basket_affinity", "get_current_utc_date", "get_customer_history", "get_customer_segments", "get_inventory_alerts", "get_multiple_table_schemas", "get_product", "get_sales_summary", "get_sales_trend", "get_top_products", "list_stores", "semantic_search_products"], tools.Select(tool => tool.Name).Order(StringComparer.Ordinal));
         Assert.All(tools, tool =>
         {
             Assert.NotNull(tool.ProtocolTool.Title);
