@@ -9,6 +9,7 @@ using Zava.Embeddings;
 using Zava.McpServer.Audit;
 using Zava.McpServer.Http;
 using Zava.McpServer.Identity;
+using Zava.McpServer.Prompts;
 using Zava.McpServer.Search;
 using Zava.McpServer.Tools;
 using Zava.ServiceDefaults;
@@ -53,7 +54,7 @@ public static class Extensions
         app.UseAuthorization();
         app.UseRateLimiter();
         app.UseRequestTimeouts();
-        app.UseWhen(context => context.Request.Path.StartsWithSegments(McpPath), mcp => mcp.UseMiddleware<ToolScopeCheck>());
+        app.UseWhen(context => context.Request.Path.StartsWithSegments(McpPath), mcp => mcp.UseMiddleware<ScopeCheck>());
         app.MapMcp(McpPath).RequireAuthorization(Caller.Policy).RequireRateLimiting(Http.Extensions.CallerLimit);
         return app;
     }
@@ -77,22 +78,26 @@ public static class Extensions
                 options.ServerInstructions = Instructions;
             })
             .AddAuthorizationFilters()
-            .AddToolScopeFilter()
+            .AddScopeFilter()
             .WithRequestFilters(filters => filters
                 .AddCallToolFilter(ToolCallFilter.Create)
-                .AddListToolsFilter(next => async (request, cancellationToken) =>
-                {
-                    var tools = await next(request, cancellationToken);
-                    // Which tools there are depends on the caller's scopes.
-                    (tools.CacheScope, tools.TimeToLive) = (CacheScope.Private, TimeSpan.FromMinutes(5));
-                    return tools;
-                }))
+                .AddGetPromptFilter(PromptFilter.Create)
+                .AddListPromptsFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken)))
+                .AddListToolsFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken))))
             .WithTools<CatalogueTools>(ResultJson)
             .WithTools<SchemaTools>(ResultJson)
             .WithTools<SalesTools>(ResultJson)
             .WithTools<InventoryTools>(ResultJson)
             .WithTools<CustomerTools>(ResultJson)
             .WithTools<QueryTools>(ResultJson)
-            .WithTools<ClockTools>(ResultJson);
+            .WithTools<ClockTools>(ResultJson)
+            .WithPrompts<ShopPrompts>();
+    }
+
+    // What a list holds depends on the caller's scopes.
+    static T Private<T>(T list) where T : ICacheableResult
+    {
+        (list.CacheScope, list.TimeToLive) = (CacheScope.Private, TimeSpan.FromMinutes(5));
+        return list;
     }
 }

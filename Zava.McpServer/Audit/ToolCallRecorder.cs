@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using System.Threading.Channels;
+using ModelContextProtocol.Server;
 using Npgsql;
 using NpgsqlTypes;
 using Zava.Database;
@@ -34,8 +35,16 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, TimeProvider 
     readonly List<ToolCallRecord> _pending = [];
     readonly Channel<ToolCallRecord> _calls = Channel.CreateBounded<ToolCallRecord>(new BoundedChannelOptions(Capacity) { SingleReader = true });
 
+    /// <summary>Under which name a call is recorded: a tool's own, or what was done with a resource or prompt.</summary>
+    public static string NameOf(IMcpServerPrimitive primitive) => primitive switch
+    {
+        McpServerResource resource => $"resources/read {resource.ProtocolResourceTemplate.Name}",
+        McpServerPrompt => $"prompts/get {primitive.Id}",
+        _ => primitive.Id,
+    };
+
     /// <summary>Takes note of a call; never waits and never fails.</summary>
-    /// <param name="tool">Its name as the client sent it.</param>
+    /// <param name="tool">Its name, see <see cref="NameOf"/>.</param>
     /// <param name="caller">Who called; <c>null</c> when the token names nobody.</param>
     /// <param name="storeId">The store that was asked for.</param>
     /// <param name="outcome">One of <see cref="ToolOutcome"/>.</param>

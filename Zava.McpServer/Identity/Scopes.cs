@@ -35,14 +35,22 @@ public static class Scopes
         .Where(claim => claim.Type is "scope" or "scp")
         .Any(claim => claim.Value.Split(' ').Contains(scope));
 
-    /// <summary>The scopes that a tool's <see cref="AuthorizeAttribute"/>s require.</summary>
-    public static string[] RequiredBy(McpServerTool tool) =>
-        [.. tool.Metadata.OfType<IAuthorizeData>().Select(required => required.Policy).OfType<string>().Distinct()];
+    /// <summary>The scopes that the <see cref="AuthorizeAttribute"/>s of a tool, resource or prompt require.</summary>
+    public static string[] RequiredBy(IMcpServerPrimitive primitive) =>
+        [.. primitive.Metadata.OfType<IAuthorizeData>().Select(required => required.Policy).OfType<string>().Distinct()];
 
     /// <summary>Those of them that a caller's token lacks.</summary>
-    public static string[] MissingFrom(ClaimsPrincipal? caller, McpServerTool tool) =>
-        [.. RequiredBy(tool).Where(scope => caller is null || !Has(caller, scope))];
+    public static string[] MissingFrom(ClaimsPrincipal? caller, IMcpServerPrimitive primitive) =>
+        [.. RequiredBy(primitive).Where(scope => caller is null || !Has(caller, scope))];
 
     /// <summary>What a caller is told who lacks scopes.</summary>
-    public static string Explain(string tool, IEnumerable<string> missing) => $"The tool {tool} needs the scope {string.Join(" and ", missing)}.";
+    public static string Explain(IMcpServerPrimitive primitive, IEnumerable<string> missing) =>
+        $"The {Named(primitive)} needs the scope {string.Join(" and ", missing)}.";
+
+    static string Named(IMcpServerPrimitive primitive) => primitive switch
+    {
+        McpServerResource resource => $"resource {resource.ProtocolResourceTemplate.Name}",
+        McpServerPrompt => $"prompt {primitive.Id}",
+        _ => $"tool {primitive.Id}",
+    };
 }

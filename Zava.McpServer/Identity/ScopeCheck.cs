@@ -8,12 +8,16 @@ using Zava.McpServer.Audit;
 namespace Zava.McpServer.Identity;
 
 /// <summary>
-/// Answers a call of a tool that the token has no scope for with 403 and the missing scope, so that a client can ask for a
-/// better token. Where there is no HTTP, <see cref="ToolScopeFilter"/> refuses it.
+/// Answers a call of a tool, or a request for a resource or prompt, that the token has no scope for with 403 and the missing
+/// scope, so that a client can ask for a better token. Where there is no HTTP, <see cref="ScopeFilter"/> refuses it.
 /// </summary>
-sealed class ToolScopeCheck(RequestDelegate next, IEnumerable<McpServerTool> tools, BearerChallenge challenge, ToolCallRecorder recorder, TimeProvider time)
+sealed class ScopeCheck(
+    RequestDelegate next, IEnumerable<McpServerTool> tools, IEnumerable<McpServerResource> resources, IEnumerable<McpServerPrompt> prompts,
+    BearerChallenge challenge, ToolCallRecorder recorder, TimeProvider time)
 {
-    readonly FrozenDictionary<string, string[]> _required = tools.ToFrozenDictionary(tool => tool.ProtocolTool.Name, Scopes.RequiredBy);
+    readonly FrozenDictionary<string, McpServerTool> _tools = tools.ToFrozenDictionary(tool => tool.ProtocolTool.Name);
+    readonly FrozenDictionary<string, McpServerPrompt> _prompts = prompts.ToFrozenDictionary(prompt => prompt.ProtocolPrompt.Name);
+    readonly McpServerResource[] _resources = [.. resources];
 
     public async Task InvokeAsync(HttpContext context)
     {
@@ -39,13 +43,11 @@ sealed class ToolScopeCheck(RequestDelegate next, IEnumerable<McpServerTool> too
                 return;
             }
             context.Request.Body = body;
-            if (CalledTool(body) is { } tool
-                && _required.TryGetValue(tool, out var required)
-                && required.Where(scope => !Scopes.Has(context.User, scope)).ToArray() is { Length: > 0 } missing)
+            if (Requested(body) is { } primitive && Scopes.MissingFrom(context.User, primitive) is { Length: > 0 } missing)
             {
-                recorder.Record(tool, Caller.From(context.User), storeId: null, ToolOutcome.Forbidden, rows: null, time.GetTimestamp());
+                recorder.Record(ToolCallRecorder.NameOf(primitive), Caller.From(context.User), storeId: null, ToolOutcome.Forbidden, rows: null, time.GetTimestamp());
                 await challenge.RefuseAsync(context, StatusCodes.Status403Forbidden, "insufficient_scope",
-                    Scopes.Explain(tool, missing), string.Join(' ', missing));
+                    Scopes.Explain(primitive, missing), string.Join(' ', missing));
                 return;
             }
             body.Position = 0;
@@ -60,14 +62,21 @@ sealed class ToolScopeCheck(RequestDelegate next, IEnumerable<McpServerTool> too
 
     static string? Text(JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    // What is no tool call, or no JSON, is for the SDK to answer.
-    static string? CalledTool(MemoryStream body)
+    // What is none of these, or no JSON, is for the SDK to answer.
+    IMcpServerPrimitive? Requested(MemoryStream body)
     {
         try
         {
             var json = body.GetBuffer().AsMemory(0, (int)body.Length);
             using var message = JsonDocument.Parse(json.Span.StartsWith(Encoding.UTF8.Preamble) ? json[Encoding.UTF8.Preamble.Length..] : json);
-            return Text(Property(message.RootElement, "method")) == "tools/call" ? Text(Property(Property(message.RootElement, "params"), "name")) : null;
+            string? Parameter(string name) => Text(Property(Property(message.RootElement, "params"), name));
+            return Text(Property(message.RootElement, "method")) switch
+            {
+                "tools/call" => _tools.GetValueOrDefault(Parameter("name") ?? ""),
+                "prompts/get" => _prompts.GetValueOrDefault(Parameter("name") ?? ""),
+                "resources/read" when Parameter("uri") is { } uri => Array.Find(_resources, resource => resource.IsMatch(uri)),
+                _ => null,
+            };
         }
         catch (Exception malformed) when (malformed is JsonException or InvalidOperationException)
         {
