@@ -7,9 +7,11 @@ using ModelContextProtocol.Protocol;
 using Zava.Database;
 using Zava.Embeddings;
 using Zava.McpServer.Audit;
+using Zava.McpServer.Completions;
 using Zava.McpServer.Http;
 using Zava.McpServer.Identity;
 using Zava.McpServer.Prompts;
+using Zava.McpServer.Resources;
 using Zava.McpServer.Search;
 using Zava.McpServer.Tools;
 using Zava.ServiceDefaults;
@@ -27,7 +29,7 @@ public static class Extensions
         """;
 
     // The field names that agents see are those of the database.
-    static readonly JsonSerializerOptions ResultJson = new(JsonSerializerOptions.Web)
+    internal static readonly JsonSerializerOptions ResultJson = new(JsonSerializerOptions.Web)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         NumberHandling = JsonNumberHandling.Strict,
@@ -82,6 +84,9 @@ public static class Extensions
             .WithRequestFilters(filters => filters
                 .AddCallToolFilter(ToolCallFilter.Create)
                 .AddGetPromptFilter(PromptFilter.Create)
+                .AddReadResourceFilter(ResourceFilter.Create)
+                .AddListResourcesFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken)))
+                .AddListResourceTemplatesFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken)))
                 .AddListPromptsFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken)))
                 .AddListToolsFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken))))
             .WithTools<CatalogueTools>(ResultJson)
@@ -91,7 +96,9 @@ public static class Extensions
             .WithTools<CustomerTools>(ResultJson)
             .WithTools<QueryTools>(ResultJson)
             .WithTools<ClockTools>(ResultJson)
-            .WithPrompts<ShopPrompts>();
+            .WithResources<ShopResources>()
+            .WithPrompts<ShopPrompts>()
+            .WithCompleteHandler(CompletionHandler.CompleteAsync);
     }
 
     // What a list holds depends on the caller's scopes.

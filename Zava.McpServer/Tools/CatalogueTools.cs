@@ -33,10 +33,12 @@ public sealed class CatalogueTools(TenantDatabase database, ProductSearch search
 
     [McpServerTool(Name = "list_stores", Title = "List stores", ReadOnly = true, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
     [Description("The stores that you may see, with their location, time zone, currency and number of active products. Every other tool works within these.")]
-    public async Task<StoreList> ListStoresAsync(ClaimsPrincipal? user = null, CancellationToken cancellationToken = default)
-    {
-        var context = Caller.Require(user).For("list_stores", storeId: null);
-        return new(await database.QueryAsync(context, new NpgsqlBatchCommand("""
+    public async Task<StoreList> ListStoresAsync(ClaimsPrincipal? user = null, CancellationToken cancellationToken = default) =>
+        new(await ReadStoresAsync(database, Caller.Require(user).For("list_stores", storeId: null), cancellationToken));
+
+    /// <summary>The active stores of a context.</summary>
+    internal static Task<List<Store>> ReadStoresAsync(TenantDatabase database, TenantContext context, CancellationToken cancellationToken) =>
+        database.QueryAsync(context, new NpgsqlBatchCommand("""
             SELECT store_id, store_name, store_location, store_type, region, time_zone, currency,
                    (SELECT count(*) FROM retail.products p WHERE p.store_id = s.store_id AND p.is_active)
               FROM retail.stores s
@@ -46,8 +48,7 @@ public sealed class CatalogueTools(TenantDatabase database, ProductSearch search
             row => new Store(
                 row.GetString(0), row.GetString(1), row.GetNullable<string>(2), row.GetNullable<string>(3), row.GetNullable<string>(4),
                 row.GetString(5), row.GetString(6), row.GetInt64(7)),
-            cancellationToken));
-    }
+            cancellationToken);
 
     public sealed record SearchResult(
         [property: Description("Best match first")] IReadOnlyList<ProductMatch> Products,
@@ -101,8 +102,18 @@ public sealed class CatalogueTools(TenantDatabase database, ProductSearch search
     {
         if (product_id is null == sku is null)
             throw new McpException("product_id, sku: exactly one of the two must be given.");
-        var context = Caller.Require(user).For("get_product", store_id);
-        var found = await database.QueryAsync(context, new NpgsqlBatchCommand("""
+        return await ReadProductsAsync(database, Caller.Require(user).For("get_product", store_id), product_id, sku, cancellationToken) switch
+        {
+            [var one] => one,
+            [] => throw new McpException("No product that you may see has this product_id or sku; semantic_search_products finds products by description."),
+            var found => throw new McpException($"store_id: several stores have this product: {string.Join(", ", found.Select(p => p.StoreId))}. Name one of them."),
+        };
+    }
+
+    /// <summary>The products of a context's stores that have an id, or a SKU as it is written or in capitals.</summary>
+    internal static Task<List<Product>> ReadProductsAsync(
+        TenantDatabase database, TenantContext context, Guid? productId, string? sku, CancellationToken cancellationToken) =>
+        database.QueryAsync(context, new NpgsqlBatchCommand("""
             SELECT p.store_id, p.product_id, p.sku, p.product_name, p.product_description,
                    coalesce(parent.category_name, c.category_name), CASE WHEN parent.category_id IS NOT NULL THEN c.category_name END,
                    p.brand, p.model, p.color, p.size, p.weight_kg, p.dimensions_cm, p.price, s.currency,
@@ -118,7 +129,7 @@ public sealed class CatalogueTools(TenantDatabase database, ProductSearch search
         {
             Parameters =
             {
-                new() { Value = (object?)product_id ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid },
+                new() { Value = (object?)productId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid },
                 new() { Value = (object?)sku ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
                 new() { Value = context.Stores.IsEvery ? DBNull.Value : context.Stores.Names.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
             },
@@ -130,11 +141,4 @@ public sealed class CatalogueTools(TenantDatabase database, ProductSearch search
             row.GetInt32(15), row.GetInt32(16), row.GetNullable<string>(17), row.GetBoolean(18), row.GetBoolean(19),
             row.GetNullable<decimal?>(20), row.GetInt32(21), row.GetFieldValue<string[]>(22), row.GetDateTime(23)),
         cancellationToken);
-        return found switch
-        {
-            [var one] => one,
-            [] => throw new McpException("No product that you may see has this product_id or sku; semantic_search_products finds products by description."),
-            _ => throw new McpException($"store_id: several stores have this product: {string.Join(", ", found.Select(p => p.StoreId))}. Name one of them."),
-        };
-    }
 }

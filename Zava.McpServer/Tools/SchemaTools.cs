@@ -33,8 +33,21 @@ public sealed class SchemaTools(TenantDatabase database)
         ClaimsPrincipal? user = null,
         CancellationToken cancellationToken = default)
     {
+        var byName = await ReadAsync(database, Caller.Require(user).For("get_multiple_table_schemas", storeId: null), cancellationToken);
+        var wanted = table_names.Select(Qualified).Distinct().ToList();
+        return wanted.FirstOrDefault(name => !byName.ContainsKey(name)) is { } unknown
+            ? throw new McpException($"table_names: there is no table '{(unknown.Length <= 80 ? unknown : unknown[..80] + "…")}' that you may read. Allowed: {string.Join(", ", byName.Keys)}.")
+            : new(wanted.ConvertAll(name => byName[name]));
+    }
+
+    /// <summary>The schema-qualified name of a table that may be named without its schema.</summary>
+    internal static string Qualified(string table) => table.StartsWith("retail.", StringComparison.Ordinal) ? table : $"retail.{table}";
+
+    /// <summary>The tables that may be read, by their schema-qualified names, in the order of these.</summary>
+    internal static async Task<OrderedDictionary<string, TableSchema>> ReadAsync(TenantDatabase database, TenantContext context, CancellationToken cancellationToken)
+    {
         var tables = await database.QueryAsync(
-            Caller.Require(user).For("get_multiple_table_schemas", storeId: null),
+            context,
             new NpgsqlBatchCommand("""
                 SELECT c.relname::text, obj_description(c.oid, 'pg_class'),
                        array_agg(a.attname::text ORDER BY a.attnum),
@@ -60,11 +73,7 @@ public sealed class SchemaTools(TenantDatabase database)
                 row.GetFieldValue<string[]>(6), row.GetFieldValue<string[]>(7)),
             cancellationToken);
 
-        var byName = tables.ToDictionary(table => table.TableName);
-        var wanted = table_names.Select(name => name.StartsWith("retail.", StringComparison.Ordinal) ? name : $"retail.{name}").Distinct().ToList();
-        return wanted.FirstOrDefault(name => !byName.ContainsKey(name)) is { } unknown
-            ? throw new McpException($"table_names: there is no table '{(unknown.Length <= 80 ? unknown : unknown[..80] + "…")}' that you may read. Allowed: {string.Join(", ", byName.Keys)}.")
-            : new(wanted.ConvertAll(name => byName[name]));
+        return new(tables.Select(table => KeyValuePair.Create(table.TableName, table)));
     }
 
     static Column[] Columns(string[] names, string[] types, bool[] nullable, string[] descriptions) =>
