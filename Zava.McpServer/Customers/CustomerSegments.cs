@@ -5,7 +5,7 @@ using Zava.McpServer.Sales;
 
 namespace Zava.McpServer.Customers;
 
-/// <summary>How a store's customers divide by what they buy, and by loyalty tier. Tells of groups, never of a person.</summary>
+/// <summary>How a store's customers divide by what they buy, and by loyalty tier. Tells of groups, and of nobody who they are.</summary>
 /// <remarks>
 /// Recency, frequency and monetary value in fifths of the customers are those of Hughes, Strategic Database Marketing (1994). Where
 /// he cuts a sorted list, equal customers share the middle of their places here, so that chance parts nobody: of customers who
