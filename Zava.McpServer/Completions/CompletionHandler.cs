@@ -5,6 +5,7 @@ using NpgsqlTypes;
 using Zava.Database;
 using Zava.McpServer.Audit;
 using Zava.McpServer.Identity;
+using Zava.McpServer.Resources;
 
 namespace Zava.McpServer.Completions;
 
@@ -31,6 +32,8 @@ static class CompletionHandler
             """,
     };
 
+    static CompleteResult Nothing => new() { Completion = new() { Values = [], Total = 0, HasMore = false } };
+
     public static async ValueTask<CompleteResult> CompleteAsync(RequestContext<CompleteRequestParams> request, CancellationToken cancellationToken)
     {
         // A prompt calls it as the tools do.
@@ -40,7 +43,7 @@ static class CompletionHandler
             || !Values.TryGetValue(argument, out var sql)
             || request.Params.Argument.Value is not { Length: <= 200 } typed || typed.Any(char.IsControl)
             || Narrowed(Caller.Require(request.User), argument, request.Params.Context?.Arguments) is not { } context)
-            return new() { Completion = new() { Values = [], Total = 0, HasMore = false } };
+            return Nothing;
 
         var services = request.Services!;
         var started = services.GetRequiredService<TimeProvider>().GetTimestamp();
@@ -55,6 +58,17 @@ static class CompletionHandler
         {
             outcome = ToolOutcome.Cancelled;
             throw;
+        }
+        catch (PostgresException refused) when (ResourceFilter.IsOfNoStore(refused))
+        {
+            outcome = ToolOutcome.Refused;
+            return Nothing;
+        }
+        catch (Exception failed)
+        {
+            // A person who types can go on without.
+            services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(CompletionHandler)).LogError(failed, "Completion of {Argument} failed", argument);
+            return Nothing;
         }
         finally
         {

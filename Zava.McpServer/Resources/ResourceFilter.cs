@@ -77,8 +77,9 @@ static class ResourceFilter
     static string? StoreOf(RequestContext<ReadResourceRequestParams> request) =>
         request.Items.TryGetValue(StoreItem, out var store) ? store as string : null;
 
-    // The database refuses a context whose store does not exist or is not active.
-    static bool IsNotFound(Exception exception) => exception is ResourceNotFoundException
-        || (exception is PostgresException { SqlState: PostgresErrorCodes.InvalidAuthorizationSpecification } refused
-            && refused.MessageText.StartsWith("Invalid or inactive store", StringComparison.Ordinal));
+    /// <summary>Whether the database has refused a context because its store does not exist or is not active.</summary>
+    public static bool IsOfNoStore(PostgresException refused) => refused.SqlState == PostgresErrorCodes.InvalidAuthorizationSpecification
+        && refused.MessageText.StartsWith("Invalid or inactive store", StringComparison.Ordinal);
+
+    static bool IsNotFound(Exception exception) => exception is ResourceNotFoundException || (exception is PostgresException refused && IsOfNoStore(refused));
 }

@@ -112,6 +112,16 @@ public sealed class CompletionTests(SeededServer shop) : IClassFixture<SeededSer
         Assert.Empty((await CompleteAsync(token, of, argument, "")).Values);
     }
 
+    [Fact]
+    public async Task A_completion_is_recorded_and_one_of_a_store_that_does_not_exist_is_empty()
+    {
+        var token = shop.Server.Issuer.Issue(new Dictionary<string, object> { ["sub"] = "nobody", ["stores"] = new[] { "nowhere" }, ["scope"] = "catalog.read" });
+        Assert.Empty((await CompleteAsync(token, Product, "sku", "")).Values);
+        await Eventually.EqualAsync("refused nowhere", () => shop.Database.ScalarAsync<string>(
+            "SELECT coalesce(string_agg(outcome || ' ' || store_id, ','), '') FROM retail.tool_calls WHERE tool = 'completion/complete' AND user_name = 'nobody'"));
+        Assert.DoesNotContain(shop.Server.Log.Entries, entry => entry.Contains("Completion of", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("no_such_prompt", "sku", "")]
     [InlineData("weekly_review", "sku", "")]
