@@ -50,11 +50,11 @@ public sealed class ShopPrompts
         ClaimsPrincipal? user = null) => $"""
         Plan what to reorder{Of("restock_plan", user, store_id, ("category", category))}.
 
-        1. get_top_products by units with period last_30_days and limit 50: what sells, and how many a day.
-        2. get_product with product_id and store_id for those: current_stock and reorder_point. Days of stock are current_stock
-           divided by units a day.
-        3. get_sales_trend with interval week, for whether demand rises or falls.
-        {IfSql(user, "4. execute_sales_query for products of the store with current_stock at or below reorder_point that did not sell lately; get_multiple_table_schemas describes retail.products.")}
+        1. get_inventory_alerts with limit 50: what is low or runs out soon, how long it lasts, how many to order.
+        2. get_top_products by units and by margin with period last_30_days: which of them matter most.
+        3. get_sales_trend with interval week, for whether demand rises or falls. If there is a category, leave out what get_product
+           says is not of it.
+        {IfSql(user, "4. execute_sales_query for what does not sell at all and need not be ordered; get_multiple_table_schemas describes retail.products.")}
         Answer with a table, most urgent first: product, SKU, store, stock, reorder point, units a day, days of stock, how many to
         order and why. You cannot order anything: it is a proposal for a person to decide on.
         {Rules}
