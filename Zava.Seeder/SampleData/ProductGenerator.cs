@@ -25,11 +25,13 @@ static class ProductGenerator
         return [.. Assortment.Choose(store, count, catalogue, options).Select(article =>
         {
             var sku = Sku(article, skus);
-            return Make(article, sku, categories[article.Kind.Subcategory], new SampleRandom(options.Seed, store.Id, "product", sku), options);
+            return Make(
+                SampleRandom.StableUuid(options.Seed, store.Id, "product", sku), article, sku, categories[article.Kind.Subcategory],
+                new SampleRandom(options.Seed, store.Id, "product", sku), options);
         })];
     }
 
-    static Product Make(Article article, string sku, string category, SampleRandom random, SeedOptions options)
+    static Product Make(Guid id, Article article, string sku, string category, SampleRandom random, SeedOptions options)
     {
         var (kind, version, edition) = (article.Kind, article.Version, article.Edition);
         var model = article.Generation == 1 ? version.Model : $"{version.Model} Mark {article.Generation}";
@@ -46,7 +48,7 @@ static class ProductGenerator
         if (kind.Season.Count > 0)
             attributes["season"] = kind.Season;
         return new Product(
-            random.NextUuid(),
+            id,
             sku,
             $"{version.Brand} {model} {kind.Title}{(article.OptionPlace > 0 ? $", {article.Option}" : "")}{(edition.Name is null ? "" : $", {edition.Name}")}",
             string.Join(' ', ((string?[])[kind.Purpose, version.Detail, kind.Option is null ? null : $"{Words(kind.Option.Name)}: {article.Option}.", edition.Sentence]).OfType<string>()),

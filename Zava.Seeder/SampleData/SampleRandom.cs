@@ -46,10 +46,20 @@ sealed class SampleRandom(int seed, params string[] purpose)
     {
         Span<byte> bytes = stackalloc byte[16];
         Source.NextBytes(bytes);
-        bytes[6] = (byte)(bytes[6] & 0x0F | 0x40);
+        return ToUuid(bytes, version: 4);
+    }
+
+    /// <summary>The UUID of a name, version 8 (RFC 9562): a stream that begins with 31 bits would repeat one among some ten thousand.</summary>
+    public static Guid StableUuid(int seed, params string[] name) => ToUuid(Hash($"{seed}/{string.Join('/', name)}").AsSpan(0, 16), version: 8);
+
+    public static int StableHash(string text) => BitConverter.ToInt32(Hash(text)) & int.MaxValue;
+
+    static Guid ToUuid(Span<byte> bytes, int version)
+    {
+        bytes[6] = (byte)(bytes[6] & 0x0F | version << 4);
         bytes[8] = (byte)(bytes[8] & 0x3F | 0x80);
         return new Guid(bytes, bigEndian: true);
     }
 
-    public static int StableHash(string text) => BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes(text))) & int.MaxValue;
+    static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 }
