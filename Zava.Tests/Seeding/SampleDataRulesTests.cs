@@ -79,9 +79,9 @@ public abstract class SampleDataRulesTests(SampleDatabase sample)
              WHERE c.parent_category_id IS NULL OR length(product_description) < 100 OR product_description ~* 'lorem ipsum'
                 OR num_nulls(brand, model, color, weight_kg, dimensions_cm, supplier_name, supplier_sku, tags, metadata) > 0
             """ },
-        { "line discounts are 5 to 25 %", """
+        { "line discounts are 5 to 25 %, rounded to the cent when given and again when a part comes back", """
             SELECT count(*) FROM retail.sales_transaction_items
-             WHERE discount_amount > 0 AND abs(discount_amount / (quantity * unit_price) - 0.15) > 0.1001
+             WHERE discount_amount > 0 AND abs(discount_amount - 0.15 * quantity * unit_price) > 0.10 * quantity * unit_price + 0.01
             """ },
         { "stock is what was there, came and went, and never below zero on the way", """
             WITH moves AS MATERIALIZED (
