@@ -25,7 +25,7 @@ sealed class BenchmarkDatabase : IAsyncDisposable
     public NpgsqlDataSource Application => Source(DatabaseRole.Application);
 
     /// <param name="folder">Where PostgreSQL is kept.</param>
-    /// <param name="sampleData"><c>null</c> for none.</param>
+    /// <param name="sampleData"><c>null</c> for none: then the database is a new one, whatever was there before.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="name">Of the database, which is made if there is none.</param>
     public static async Task<BenchmarkDatabase> StartAsync(
@@ -40,6 +40,12 @@ sealed class BenchmarkDatabase : IAsyncDisposable
             ["Database:ContextKey:Id"] = database.Key.Id,
             ["Database:ContextKey:Secret"] = Convert.ToBase64String(database.Key.Secret),
         };
+        if (sampleData is null)
+        {
+            await using var server = NpgsqlDataSource.Create(postgres.AdministratorConnectionString);
+            await using var drop = server.CreateCommand($"DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            await drop.ExecuteNonQueryAsync(cancellationToken);
+        }
         await new SeederJob(new ConfigurationBuilder().AddInMemoryCollection(settings).Build(), NullLoggerFactory.Instance, AnsiConsole.Console)
             .RunAsync(sampleData, asOfWasGiven: true, cancellationToken);
         return database;

@@ -27,8 +27,6 @@ static class Seeding
         var rows = await new SampleDataLoader(database.ConnectionString(DatabaseRole.Seeder)).LoadAsync(
             new SeedOptions(scale, SeedOptions.DefaultSeed, new DateOnly(2026, 10, 31)), asOfWasGiven: true, new Silent(), cancellationToken);
         var load = watch.Elapsed;
-        if (rows == 0)
-            throw new InvalidOperationException("The benchmark's database has this data already: remove its folder (.zava/bench-postgres), or name another with --folder.");
         using var process = Process.GetCurrentProcess();
         var peak = process.PeakWorkingSet64 / 1e6;
         return new(scale, rows, load.TotalSeconds, (await CopyAsync(database.Administrator, cancellationToken)).TotalSeconds, peak);

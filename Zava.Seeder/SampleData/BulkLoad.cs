@@ -75,7 +75,7 @@ sealed class BulkLoad
     /// <param name="cancellationToken">Stops.</param>
     public async Task EndAsync(Action<int, int> progress, CancellationToken cancellationToken)
     {
-        // Parallel builds are for whoever waits for nothing else.
+        // Enough for the sorts of a million rows; for this transaction only.
         await ExecuteAsync("SET LOCAL maintenance_work_mem = '256MB'", cancellationToken);
         for (var done = 0; done < _rebuild.Count; done++)
         {

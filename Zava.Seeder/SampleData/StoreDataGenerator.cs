@@ -6,7 +6,7 @@ namespace Zava.Seeder.SampleData;
 /// A store with its customers and products, and its receipts as they are made: what customers have spent and what is in stock is
 /// known when the last one has been read.
 /// </summary>
-sealed record StoreData(Store Store, IReadOnlyList<Customer> Customers, IReadOnlyList<Product> Products, int TransactionCount, IEnumerable<Transaction> Transactions);
+sealed record StoreData(Store Store, IReadOnlyList<Customer> Customers, IReadOnlyList<Product> Products, IEnumerable<Transaction> Transactions);
 
 /// <summary>Makes the sample data of one store after another.</summary>
 sealed class StoreDataGenerator(ProductCatalogue catalogue, SeedOptions options)
@@ -30,7 +30,7 @@ sealed class StoreDataGenerator(ProductCatalogue catalogue, SeedOptions options)
     {
         var customers = CustomerGenerator.Generate(store, customerCount, [.. catalogue.Subcategories.Select(sub => sub.Category).Distinct()], options);
         var products = ProductGenerator.Generate(store, productCount, catalogue, options);
-        return new(store, customers, products, transactionCount, Sell());
+        return new(store, customers, products, Sell());
 
         IEnumerable<Transaction> Sell()
         {

@@ -14,8 +14,6 @@ sealed class WeightedList<T>
             _upTo[index] = sum += weight(_items[index]);
     }
 
-    public int Count => _items.Length;
-
     public T Pick(SampleRandom random) => PickAmongFirst(random, _items.Length);
 
     public T PickAmongFirst(SampleRandom random, int count)
