@@ -8,7 +8,7 @@ DECLARE
 BEGIN
     -- Owners never log in: what they own is reached only through explicit grants.
     -- zava_query owns nothing: it holds the rights that the logins for free SQL share.
-    FOREACH role_name IN ARRAY ARRAY['zava_owner', 'zava_keeper', 'zava_audit', 'zava_query'] LOOP
+    FOREACH role_name IN ARRAY ARRAY['zava_owner', 'zava_keeper', 'zava_audit', 'zava_search', 'zava_query'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', role_name);
         END IF;
@@ -28,7 +28,7 @@ BEGIN
 END
 $$;
 
-GRANT zava_owner, zava_keeper, zava_audit TO zava_seeder;
+GRANT zava_owner, zava_keeper, zava_audit, zava_search TO zava_seeder;
 GRANT zava_owner TO zava_maintenance;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;

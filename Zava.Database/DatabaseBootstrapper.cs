@@ -21,7 +21,8 @@ public sealed class DatabaseBootstrapper(string administratorConnectionString)
         await CreateDatabaseAsync(cancellationToken);
         await using var dataSource = NpgsqlDataSource.Create(administratorConnectionString);
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        await CreateExtensionAsync(connection, "pgcrypto", minimum: null, cancellationToken);
+        foreach (var extension in (string[])["pgcrypto", "btree_gin", "pg_trgm"])
+            await CreateExtensionAsync(connection, extension, minimum: null, cancellationToken);
         await CreateExtensionAsync(connection, "vector", MinimumPgvector, cancellationToken);
 
         await using (var roles = new NpgsqlCommand(SqlResource.Read("Bootstrap.sql"), connection))

@@ -16,10 +16,16 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
     /// <param name="read">Makes a result of a row.</param>
     /// <param name="cancellationToken">Cancels the query in PostgreSQL as well.</param>
     /// <exception cref="PostgresException">PostgreSQL refused the context (28000) or the query.</exception>
-    public async Task<List<T>> QueryAsync<T>(
-        TenantContext context, NpgsqlBatchCommand query, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+    public Task<List<T>> QueryAsync<T>(
+        TenantContext context, NpgsqlBatchCommand query, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken) =>
+        QueryWhenReadyAsync(context, Task.FromResult(query), read, cancellationToken);
+
+    /// <summary>As <see cref="QueryAsync"/>, for a query that is still being made: the connection is opened meanwhile.</summary>
+    public async Task<List<T>> QueryWhenReadyAsync<T>(
+        TenantContext context, Task<NpgsqlBatchCommand> query, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        var made = await query;
         await using var batch = new NpgsqlBatch(connection)
         {
             BatchCommands =
@@ -30,7 +36,7 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
                 {
                     Parameters = { new() { Value = sealer.Seal(context, connection.ProcessID) } },
                 },
-                query,
+                made,
                 new("COMMIT"),
             },
         };

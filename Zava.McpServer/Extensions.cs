@@ -70,6 +70,7 @@ public static class Extensions
         builder.AddZavaIdentity();
         builder.Services.AddSingleton<ToolCallRecorder>();
         builder.Services.AddHostedService(services => services.GetRequiredService<ToolCallRecorder>());
+        builder.Services.AddSingleton<QueryEmbedder>();
         builder.Services.AddSingleton<ProductSearch>();
         // The SDK logs a client's mistake, such as a tool that does not exist, as a failure with a stack trace;
         // ToolCallFilter logs what an operator has to know.
@@ -90,6 +91,7 @@ public static class Extensions
                 .AddListPromptsFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken)))
                 .AddListToolsFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken))))
             .WithTools<CatalogueTools>(ResultJson)
+            .WithTools<SearchTools>(ResultJson)
             .WithTools<SchemaTools>(ResultJson)
             .WithTools<SalesTools>(ResultJson)
             .WithTools<InventoryTools>(ResultJson)

@@ -1,54 +1,127 @@
-using Microsoft.Extensions.AI;
+using ModelContextProtocol;
 using Npgsql;
 using NpgsqlTypes;
-using Pgvector;
 using Zava.Database;
 using Zava.Embeddings;
 
 namespace Zava.McpServer.Search;
 
-/// <summary>Finds products by meaning.</summary>
-public sealed class ProductSearch(
-    TenantDatabase database, IEmbeddingGenerator<string, Embedding<float>> generator, EmbeddingModel model)
+/// <summary>Finds products by meaning and by words.</summary>
+public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedder, EmbeddingModel model)
 {
-    /// <summary>The products nearest in meaning to a text, best first, among the stores of a context.</summary>
+    /// <summary>How a page can be sorted: the SQL of it.</summary>
+    static readonly Dictionary<string, string> Orders = new()
+    {
+        ["relevance"] = "s.score DESC",
+        ["price_asc"] = "p.price",
+        ["price_desc"] = "p.price DESC",
+        ["rating"] = "p.rating_average DESC NULLS LAST",
+    };
+
+    // A page in another order than relevance is made of the best of these, less those that are probably not meant.
+    const int Sorted = 100;
+
+    /// <summary>What a search found.</summary>
+    /// <param name="Products">In the order asked for.</param>
+    /// <param name="ByMeaning">Whether meanings were compared; when the embedding provider does not answer, only words are.</param>
+    /// <param name="ReadAs">What the query was read as, where it seemed misspelt.</param>
+    public sealed record Found(IReadOnlyList<ProductMatch> Products, bool ByMeaning, string? ReadAs);
+
+    /// <summary>The products that fit a text best, among the stores of a context.</summary>
     /// <param name="context">The caller, narrowed to the stores to search.</param>
-    /// <param name="query">What is looked for, in plain words.</param>
+    /// <param name="query">What is looked for: a need in plain words, words of a name, or an article number.</param>
+    /// <param name="filter">What the products must have.</param>
+    /// <param name="sort">relevance, price_asc, price_desc or rating.</param>
     /// <param name="limit">At most so many products.</param>
     /// <param name="minimumSimilarity">Leaves out products below this cosine similarity; <c>null</c> for none.</param>
     /// <param name="cancellationToken">Cancels the embedding and the query.</param>
-    public async Task<List<ProductMatch>> SearchAsync(
-        TenantContext context, string query, int limit, double? minimumSimilarity, CancellationToken cancellationToken)
+    /// <exception cref="McpException">There is no category of the filter's name.</exception>
+    public async Task<Found> SearchAsync(
+        TenantContext context, string query, ProductFilter filter, string sort, int limit, double? minimumSimilarity, CancellationToken cancellationToken)
     {
-        var embedding = await generator.GenerateVectorAsync(query, cancellationToken: cancellationToken);
-        var vector = new HalfVector(Array.ConvertAll(embedding.ToArray(), number => (Half)number));
-        return await database.QueryAsync(context, new NpgsqlBatchCommand("""
-            SELECT s.store_id, s.product_id, s.sku, s.product_name, s.product_description, s.brand,
+        var embedding = embedder.EmbedAsync(context.Stores, query, cancellationToken);
+        // The connection is opened while the text is being embedded.
+        var rows = await database.QueryWhenReadyAsync(context, CommandAsync(), Read, cancellationToken);
+        if (rows.Count == 0 && filter.Category is { } category)
+            await RequireCategoryAsync(context, category, cancellationToken);
+        return new([.. rows.Select(row => row.Match)], await embedding is not null, rows.Select(row => row.ReadAs).FirstOrDefault(text => text is not null));
+
+        async Task<NpgsqlBatchCommand> CommandAsync() => Command(
+            $"retail.search_products($5, $6, $4, $3, {ProductFilter.Sql(7)}, {(sort == "relevance" ? "$1" : $"greatest($1, {Sorted})")})",
+            Orders[sort], context, limit, minimumSimilarity,
+            [new() { Value = query }, new() { Value = (object?)await embedding ?? DBNull.Value, DataTypeName = "public.halfvec" }, .. filter.Parameters],
+            onlyStrong: sort != "relevance");
+    }
+
+    /// <summary>The products nearest in meaning to one, nearest first, without itself.</summary>
+    /// <param name="context">The caller, narrowed to the stores to search.</param>
+    /// <param name="storeId">The store of the product.</param>
+    /// <param name="productId">The product, which has an embedding; nothing is found without.</param>
+    /// <param name="filter">What the products must have.</param>
+    /// <param name="limit">At most so many.</param>
+    /// <param name="cancellationToken">Cancels the query.</param>
+    public async Task<IReadOnlyList<ProductMatch>> FindSimilarAsync(
+        TenantContext context, string storeId, Guid productId, ProductFilter filter, int limit, CancellationToken cancellationToken)
+    {
+        var rows = await database.QueryAsync(context, Command($"""
+            (SELECT n.store_id, n.product_id, 1 - n.distance AS score, 1 - n.distance AS similarity, FALSE AS has_words, NULL AS read_as
+               FROM retail.product_embeddings of_it
+              CROSS JOIN LATERAL retail.nearest_products(
+                    of_it.embedding, $4, coalesce($3, retail.current_store_ids()), {ProductFilter.Sql(7)}, $1 + 1) AS n
+              WHERE of_it.store_id = $5 AND of_it.product_id = $6 AND of_it.embedding_model = $4
+                AND (n.store_id <> $5 OR n.product_id <> $6))
+            """, Orders["relevance"], context, limit, minimumSimilarity: null,
+            [new() { Value = storeId }, new() { Value = productId }, .. filter.Parameters], onlyStrong: false), Read, cancellationToken);
+        return [.. rows.Select(row => row.Match)];
+    }
+
+    NpgsqlBatchCommand Command(
+        string source, string order, TenantContext context, int limit, double? minimumSimilarity, IEnumerable<NpgsqlParameter> more, bool onlyStrong)
+    {
+        var command = new NpgsqlBatchCommand($"""
+            SELECT p.store_id, p.product_id, p.sku, p.product_name, p.product_description, p.brand,
                    coalesce(parent.category_name, c.category_name), CASE WHEN parent.category_id IS NOT NULL THEN c.category_name END,
-                   s.price, st.currency, coalesce(p.current_stock, 0), p.rating_average, s.similarity_score,
-                   coalesce(s.similarity_score < m.similarity_floor, FALSE)
-              FROM retail.search_products_by_similarity($1, $2, $3, $4, $5) s
+                   p.price, st.currency, coalesce(p.current_stock, 0), p.rating_average, s.score, s.similarity, weak.it_is, s.read_as
+              FROM {source} AS s
               JOIN retail.products p ON p.store_id = s.store_id AND p.product_id = s.product_id
               JOIN retail.stores st ON st.store_id = s.store_id
-              JOIN retail.embedding_models m ON m.embedding_model = $5
+              LEFT JOIN retail.embedding_models m ON m.embedding_model = $4
               LEFT JOIN retail.product_categories c ON c.category_id = p.category_id
               LEFT JOIN retail.product_categories parent ON parent.category_id = c.parent_category_id
-             ORDER BY s.similarity_score DESC, s.store_id, s.product_id
+             CROSS JOIN LATERAL (SELECT NOT s.has_words AND coalesce(s.similarity < m.similarity_floor, s.similarity IS NULL) AS it_is) AS weak
+             WHERE ($2 IS NULL OR s.similarity >= $2) {(onlyStrong ? "AND NOT weak.it_is" : "")}
+             ORDER BY {order}, s.score DESC, s.store_id, s.product_id
+             LIMIT $1
             """)
         {
             Parameters =
             {
-                new() { Value = vector },
-                new() { Value = (object?)minimumSimilarity ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
                 new() { Value = limit },
+                new() { Value = (object?)minimumSimilarity ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
                 new() { Value = context.Stores.IsEvery ? DBNull.Value : context.Stores.Names.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
                 new() { Value = model.Name },
             },
-        },
-        row => new ProductMatch(
-            row.GetString(0), row.GetGuid(1), row.GetString(2), row.GetString(3), row.GetNullable<string>(4), row.GetNullable<string>(5),
+        };
+        foreach (var parameter in more)
+            command.Parameters.Add(parameter);
+        return command;
+    }
+
+    static (ProductMatch Match, string? ReadAs) Read(NpgsqlDataReader row) => (
+        new(row.GetString(0), row.GetGuid(1), row.GetString(2), row.GetString(3), row.GetNullable<string>(4), row.GetNullable<string>(5),
             row.GetNullable<string>(6), row.GetNullable<string>(7), row.GetDecimal(8), row.GetString(9), row.GetInt32(10),
-            row.GetNullable<decimal?>(11), Math.Round(row.GetDouble(12), 4), row.GetBoolean(13)),
-        cancellationToken);
+            row.GetNullable<decimal?>(11), Math.Round(row.GetDouble(12), 4), row.GetNullable<double?>(13) is { } cosine ? Math.Round(cosine, 4) : null,
+            row.GetBoolean(14)),
+        row.GetNullable<string>(15));
+
+    async Task RequireCategoryAsync(TenantContext context, string category, CancellationToken cancellationToken)
+    {
+        var names = await database.QueryAsync(context, new NpgsqlBatchCommand("""
+            SELECT category_name FROM retail.product_categories
+             WHERE parent_category_id IS NULL AND NOT EXISTS (SELECT FROM retail.product_categories WHERE lower(category_name) = lower($1))
+             ORDER BY category_name
+            """) { Parameters = { new() { Value = category } } }, row => row.GetString(0), cancellationToken);
+        if (names.Count > 0)
+            throw new McpException($"category: there is no category of this name. Allowed: {string.Join(", ", names)}, or a sub-category that list_categories names.");
     }
 }

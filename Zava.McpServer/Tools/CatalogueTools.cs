@@ -8,16 +8,15 @@ using Npgsql;
 using NpgsqlTypes;
 using Zava.Database;
 using Zava.McpServer.Identity;
-using Zava.McpServer.Search;
 
 namespace Zava.McpServer.Tools;
 
-/// <summary>Stores and products.</summary>
+/// <summary>Stores, categories and products.</summary>
 [McpServerToolType]
 [Authorize(Policy = Scopes.CatalogRead)]
-public sealed class CatalogueTools(TenantDatabase database, ProductSearch search)
+public sealed class CatalogueTools(TenantDatabase database)
 {
-    const string StoreIdDescription = "Only this store, such as seattle; left out: every store that you may see. list_stores names them.";
+    internal const string StoreIdDescription = "Only this store, such as seattle; left out: every store that you may see. list_stores names them.";
 
     public sealed record StoreList(IReadOnlyList<Store> Stores);
 
@@ -50,32 +49,47 @@ public sealed class CatalogueTools(TenantDatabase database, ProductSearch search
                 row.GetString(5), row.GetString(6), row.GetInt64(7)),
             cancellationToken);
 
-    public sealed record SearchResult(
-        [property: Description("Best match first")] IReadOnlyList<ProductMatch> Products,
-        [property: Description("What to do next, when there is something to say")] string? Note);
+    public sealed record CategoryList(IReadOnlyList<Category> Categories);
 
-    [McpServerTool(Name = "semantic_search_products", Title = "Search products by meaning", ReadOnly = true, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
-    [Description("Finds products by what they are for, in plain English; the words need not be in the product's text. Every store lists its own products, so an article that several stores sell comes once for each. Example: 'something to keep my coffee hot on the train'.")]
-    public async Task<SearchResult> SearchAsync(
-        [Description("What the customer needs, in plain English"), StringLength(1000, MinimumLength = 1)] string query,
+    public sealed record Category(
+        string CategoryName,
+        [property: Description("Null for a top-level category")] string? Parent,
+        string? Description,
+        [property: Description("Active products of your stores, those of the sub-categories included")] long Products,
+        [property: Description("Of them, those in stock")] long InStock);
+
+    [McpServerTool(Name = "list_categories", Title = "List categories", ReadOnly = true, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
+    [Description("The categories with their sub-categories and how many products each has: the values of category in other tools.")]
+    public async Task<CategoryList> ListCategoriesAsync(
         [Description(StoreIdDescription), StringLength(50, MinimumLength = 1)] string? store_id = null,
-        [Description("How many products at most, 1 to 50"), Range(1, 50)] int limit = 10,
-        [Description("Leave out products less similar than this, -1 to 1. Usually left out: is_weak_match marks what is probably wrong"), Range(-1.0, 1.0)] double? min_similarity = null,
         ClaimsPrincipal? user = null,
         CancellationToken cancellationToken = default)
     {
-        if (string.IsNullOrWhiteSpace(query))
-            throw new McpException("query: it is blank. Allowed: 1 to 1000 characters that say what is looked for, such as 'waterproof hiking boots'.");
-        var matches = await search.SearchAsync(
-            Caller.Require(user).For("semantic_search_products", store_id), query, limit, min_similarity, cancellationToken);
-        return new(matches, matches switch
-        {
-            [] when min_similarity is not null => "No product is that similar; try a lower min_similarity or leave it out.",
-            [] => "There are no products to search yet; if the shop has just been set up, its products are still being embedded.",
-            [{ IsWeakMatch: true }, ..] => "Nothing is close in meaning: the shop probably does not sell this. Try other words before you offer these.",
-            _ => null,
-        });
+        var context = Caller.Require(user).For("list_categories", store_id);
+        return new(await database.QueryAsync(context, new NpgsqlBatchCommand("""
+            WITH counted AS MATERIALIZED (
+                SELECT category_id, count(*) AS products, count(*) FILTER (WHERE current_stock > 0) AS in_stock
+                  FROM retail.products
+                 WHERE store_id = ANY ((SELECT coalesce($1, retail.current_store_ids()))::text[]) AND is_active
+                 GROUP BY category_id)
+            SELECT c.category_name, parent.category_name, c.description, coalesce(sum(n.products), 0)::bigint, coalesce(sum(n.in_stock), 0)::bigint
+              FROM retail.product_categories c
+              LEFT JOIN retail.product_categories parent ON parent.category_id = c.parent_category_id
+              LEFT JOIN retail.product_categories below ON below.parent_category_id = c.category_id
+              LEFT JOIN counted n ON n.category_id IN (c.category_id, below.category_id)
+             WHERE c.is_active
+             GROUP BY c.category_id, parent.category_name
+             ORDER BY coalesce(parent.category_name, c.category_name), parent.category_name NULLS FIRST, c.category_name
+            """) { Parameters = { StoresOf(context) } },
+            row => new Category(row.GetString(0), row.GetNullable<string>(1), row.GetNullable<string>(2), row.GetInt64(3), row.GetInt64(4)),
+            cancellationToken));
     }
+
+    static NpgsqlParameter StoresOf(TenantContext context) => new()
+    {
+        Value = context.Stores.IsEvery ? DBNull.Value : context.Stores.Names.ToArray(),
+        NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text,
+    };
 
     public sealed record Product(
         string StoreId, Guid ProductId, string Sku, string ProductName, string? ProductDescription,
@@ -100,15 +114,26 @@ public sealed class CatalogueTools(TenantDatabase database, ProductSearch search
         ClaimsPrincipal? user = null,
         CancellationToken cancellationToken = default)
     {
-        if (product_id is null == sku is null)
+        RequireOneOf(product_id, sku);
+        return await RequireProductAsync(database, Caller.Require(user).For("get_product", store_id), product_id, sku, cancellationToken);
+    }
+
+    internal static void RequireOneOf(Guid? productId, string? sku)
+    {
+        if (productId is null == sku is null)
             throw new McpException("product_id, sku: exactly one of the two must be given.");
-        return await ReadProductsAsync(database, Caller.Require(user).For("get_product", store_id), product_id, sku, cancellationToken) switch
+    }
+
+    /// <summary>The one product of a context's stores that has an id or a SKU.</summary>
+    /// <exception cref="McpException">There is none, or there are several.</exception>
+    internal static async Task<Product> RequireProductAsync(
+        TenantDatabase database, TenantContext context, Guid? productId, string? sku, CancellationToken cancellationToken) =>
+        await ReadProductsAsync(database, context, productId, sku, cancellationToken) switch
         {
             [var one] => one,
             [] => throw new McpException("No product that you may see has this product_id or sku; semantic_search_products finds products by description."),
             var found => throw new McpException($"store_id: several stores have this product: {string.Join(", ", found.Select(p => p.StoreId))}. Name one of them."),
         };
-    }
 
     /// <summary>The products of a context's stores that have an id, or a SKU as it is written or in capitals.</summary>
     internal static Task<List<Product>> ReadProductsAsync(
@@ -131,7 +156,7 @@ public sealed class CatalogueTools(TenantDatabase database, ProductSearch search
             {
                 new() { Value = (object?)productId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid },
                 new() { Value = (object?)sku ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
-                new() { Value = context.Stores.IsEvery ? DBNull.Value : context.Stores.Names.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+                StoresOf(context),
             },
         },
         row => new Product(

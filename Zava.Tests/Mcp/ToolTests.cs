@@ -196,7 +196,7 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
         { "semantic_search_products", """{"query": "mug", "limit": 2.5}""", "limit: 2.5 was sent. Allowed: a whole number 1 to 50" },
         { "semantic_search_products", """{"query": "mug", "limit": "5"}""", "limit: \"5\" was sent. Allowed: a whole number 1 to 50" },
         { "semantic_search_products", """{"query": "mug", "min_similarity": 7}""", "min_similarity: 7 was sent. Allowed: a number -1 to 1, or left out." },
-        { "semantic_search_products", """{"query": "mug", "top": 5}""", "top: is not an argument of this tool. Allowed: query, store_id, limit, min_similarity." },
+        { "semantic_search_products", """{"query": "mug", "top": 5}""", "top: is not an argument of this tool. Allowed: query, category, brand, min_price, max_price, in_stock, tags, min_rating, sort, store_id, limit, min_similarity." },
         { "semantic_search_products", """{"query": "mug", "store_id": "nowhere"}""", "store_id: 'nowhere' is not a store that you may see. Allowed: seattle." },
         { "semantic_search_products", """{"query": "mug", "store_id": "*"}""", "store_id: '*' is not a store that you may see. Allowed: seattle." },
         { "semantic_search_products", """{"query": "mug", "store_id": "seattle,redmond"}""", "store_id: 'seattle,redmond' is not a store that you may see. Allowed: seattle." },
@@ -276,7 +276,7 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
     {
         await using var client = await shop.Server.ConnectAsync(shop.Server.TokenOf("seattle-manager"));
         var tools = await client.ListToolsAsync(cancellationToken: Cancellation);
-        Assert.Equal(["execute_sales_query", "get_basket_affinity", "get_current_utc_date", "get_customer_history", "get_customer_segments", "get_inventory_alerts", "get_multiple_table_schemas", "get_product", "get_sales_summary", "get_sales_trend", "get_top_products", "list_stores", "semantic_search_products"], tools.Select(tool => tool.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["execute_sales_query", "find_similar_products", "get_basket_affinity", "get_current_utc_date", "get_customer_history", "get_customer_segments", "get_inventory_alerts", "get_multiple_table_schemas", "get_product", "get_sales_summary", "get_sales_trend", "get_top_products", "list_categories", "list_stores", "semantic_search_products"], tools.Select(tool => tool.Name).Order(StringComparer.Ordinal));
         Assert.All(tools, tool =>
         {
             Assert.NotNull(tool.ProtocolTool.Title);
