@@ -1,0 +1,47 @@
+namespace Zava.Tests.Relevance;
+
+/// <summary>How well the search finds what shoppers mean. A change that makes it worse fails here.</summary>
+[Collection(nameof(RelevanceShop))]
+public sealed class RelevanceTests(RelevanceShop shop, ITestOutputHelper output)
+{
+    /// <summary>The least that each class must reach: nDCG@10, Recall@10, MRR; and the share of weak marks, at most, or at least out of the catalogue.</summary>
+    static readonly Dictionary<QueryClass, (double Ndcg, double Recall, double Mrr, double Weak)> Gate = new()
+    {
+        [QueryClass.NoSharedWords] = (.46, .50, .55, .18),
+        [QueryClass.Mixed] = (.69, .74, .81, .04),
+        [QueryClass.Keyword] = (.69, .83, .69, .08),
+        [QueryClass.Typo] = (.29, .33, .34, .06),
+        [QueryClass.Sku] = (0, 0, 0, 1),
+        [QueryClass.Filter] = (0, 0, 0, 1),
+        [QueryClass.OutOfCatalogue] = (0, 0, 0, .26),
+    };
+
+    [Fact]
+    public async Task Every_class_of_queries_is_answered_at_least_as_well_as_before()
+    {
+        var run = await RelevanceRun.OfAsync(shop.Search, shop.Queries, shop.Products, TestContext.Current.CancellationToken);
+        var table = RelevanceReport.Table(run);
+        output.WriteLine(table);
+        // ./zava test prints the first; the second is for whoever tunes the search.
+        await File.WriteAllTextAsync(Path.Combine(AppContext.BaseDirectory, "relevance.txt"), table, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(AppContext.BaseDirectory, "relevance-queries.txt"), RelevanceReport.Queries(run), TestContext.Current.CancellationToken);
+
+        Assert.DoesNotContain(run.Outcomes, outcome => outcome.Found.Any(hit => outcome.Query.Filters?.Admit(hit.Product) == false));
+        Assert.Multiple([.. Gate.Select(entry => (Action)(() =>
+        {
+            if (run.ScoreOf(entry.Key) is not { } score)
+                Assert.True(entry.Key == QueryClass.Filter && !shop.Search.HasFilters, $"no query of {entry.Key} was run");
+            else
+                AssertAtLeast(entry.Key, entry.Value, score);
+        }))]);
+    }
+
+    static void AssertAtLeast(QueryClass name, (double Ndcg, double Recall, double Mrr, double Weak) gate, RelevanceScore score)
+    {
+        Assert.True(score.Ndcg is null || score.Ndcg >= gate.Ndcg, $"{name}: nDCG@10 is {score.Ndcg:.000}, less than {gate.Ndcg:.000}");
+        Assert.True(score.Recall is null || score.Recall >= gate.Recall, $"{name}: Recall@10 is {score.Recall:.000}, less than {gate.Recall:.000}");
+        Assert.True(score.Mrr is null || score.Mrr >= gate.Mrr, $"{name}: MRR is {score.Mrr:.000}, less than {gate.Mrr:.000}");
+        Assert.True(score.Ndcg is null ? score.Weak >= gate.Weak : score.Weak <= gate.Weak,
+            $"{name}: {score.Weak:P1} of the answers are marked weak, and the bound is {gate.Weak:P1}");
+    }
+}
