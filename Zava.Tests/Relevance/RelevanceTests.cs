@@ -9,7 +9,7 @@ public sealed class RelevanceTests(RelevanceShop shop, ITestOutputHelper output)
     {
         [QueryClass.NoSharedWords] = (.46, .50, .55, .18),
         [QueryClass.Mixed] = (.69, .74, .81, .04),
-        [QueryClass.Keyword] = (.69, .83, .69, .08),
+        [QueryClass.Keyword] = (.72, .86, .72, .08),
         [QueryClass.Typo] = (.29, .33, .34, .06),
         [QueryClass.Sku] = (0, 0, 0, 1),
         [QueryClass.Filter] = (0, 0, 0, 1),
