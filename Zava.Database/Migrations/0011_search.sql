@@ -220,7 +220,7 @@ REVOKE CREATE ON SCHEMA retail FROM zava_search;
 -- Nearest by a vector index. For large stores: the index is walked on until enough rows are those of the stores, and what
 -- comes nearly in order is put in order. ef_search 200: recall@10 of .99 and more at 200,000 rows, for a few milliseconds.
 CREATE FUNCTION retail.nearest_by_index(
-    search_embedding public.halfvec, model text, stores text[], filter retail.product_filter, max_results integer)
+    search_embedding public.halfvec, model_name text, stores text[], filter retail.product_filter, max_results integer)
 RETURNS TABLE (store_id text, product_id uuid, distance double precision)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY INVOKER
     SET hnsw.iterative_scan = relaxed_order
@@ -244,14 +244,14 @@ BEGIN
              ORDER BY pe.embedding::public.halfvec(%1$s) OPERATOR(public.<=>) $1::public.halfvec(%1$s)
              LIMIT $4)
         SELECT store_id::text, product_id, distance FROM nearest
-        $query$, public.vector_dims(search_embedding), model)
+        $query$, public.vector_dims(search_embedding), model_name)
         USING search_embedding, stores, filter, max_results;
 END
 $$;
 
 -- Nearest by looking at every vector: exact, and faster for what is not many rows.
 CREATE FUNCTION retail.nearest_by_scan(
-    search_embedding public.halfvec, model text, stores text[], filter retail.product_filter, max_results integer)
+    search_embedding public.halfvec, model_name text, stores text[], filter retail.product_filter, max_results integer)
 RETURNS TABLE (store_id text, product_id uuid, distance double precision)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY INVOKER
     -- A generic plan made for one store's size is wrong for another's.
@@ -266,7 +266,7 @@ BEGIN
         SELECT near.store_id::text, near.product_id, near.distance
           FROM (SELECT pe.store_id, pe.product_id, pe.embedding OPERATOR(public.<=>) search_embedding AS distance
                   FROM retail.product_embeddings pe
-                 WHERE pe.store_id = ANY (stores) AND pe.embedding_model = model
+                 WHERE pe.store_id = ANY (stores) AND pe.embedding_model = model_name
                  ORDER BY (pe.embedding OPERATOR(public.<=>) search_embedding) + 0, pe.store_id, pe.product_id) AS near
          WHERE EXISTS (SELECT FROM retail.products p WHERE p.store_id = near.store_id AND p.product_id = near.product_id AND p.is_active)
          LIMIT max_results;
@@ -274,7 +274,7 @@ BEGIN
         RETURN QUERY
         SELECT p.store_id::text, p.product_id, pe.embedding OPERATOR(public.<=>) search_embedding AS distance
           FROM retail.products p
-          JOIN retail.product_embeddings pe ON pe.store_id = p.store_id AND pe.product_id = p.product_id AND pe.embedding_model = model
+          JOIN retail.product_embeddings pe ON pe.store_id = p.store_id AND pe.product_id = p.product_id AND pe.embedding_model = model_name
          WHERE p.store_id = ANY (stores) AND p.is_active
            AND retail.passes(filter, p.category_id, p.brand, p.price, p.current_stock, p.tags, p.rating_average)
          ORDER BY 3, 1, 2
@@ -290,7 +290,7 @@ CREATE FUNCTION retail.index_pays_from() RETURNS integer
     RETURN (SELECT greatest(5000, 27 * sqrt(greatest(reltuples, 0)))::integer FROM pg_class WHERE oid = 'retail.product_embeddings'::regclass);
 
 CREATE FUNCTION retail.nearest_products(
-    search_embedding public.halfvec, model text, stores text[], filter retail.product_filter, max_results integer)
+    search_embedding public.halfvec, model_name text, stores text[], filter retail.product_filter, max_results integer)
 RETURNS TABLE (store_id text, product_id uuid, distance double precision)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY INVOKER
     SET plan_cache_mode = force_custom_plan
@@ -306,7 +306,7 @@ DECLARE
 BEGIN
     IF filter IS NULL THEN
         SELECT count(*) INTO counted FROM (
-            SELECT FROM retail.product_embeddings pe WHERE pe.store_id = ANY (stores) AND pe.embedding_model = model LIMIT many) AS enough;
+            SELECT FROM retail.product_embeddings pe WHERE pe.store_id = ANY (stores) AND pe.embedding_model = model_name LIMIT many) AS enough;
     ELSE
         SELECT count(*) INTO counted FROM (
             SELECT FROM retail.products p
@@ -316,14 +316,14 @@ BEGIN
     END IF;
     IF counted >= many THEN
         SELECT array_agg(n.store_id), array_agg(n.product_id), array_agg(n.distance) INTO of_stores, ids, distances
-          FROM retail.nearest_by_index(search_embedding, model, stores, filter, max_results) AS n;
+          FROM retail.nearest_by_index(search_embedding, model_name, stores, filter, max_results) AS n;
         -- The walk ends before the whole index is seen; a page that it did not fill is filled by the scan.
         IF cardinality(ids) >= max_results THEN
             RETURN QUERY SELECT * FROM unnest(of_stores, ids, distances) AS n (store_id, product_id, distance) ORDER BY distance, store_id, product_id;
             RETURN;
         END IF;
     END IF;
-    RETURN QUERY SELECT * FROM retail.nearest_by_scan(search_embedding, model, stores, filter, max_results);
+    RETURN QUERY SELECT * FROM retail.nearest_by_scan(search_embedding, model_name, stores, filter, max_results);
 END
 $$;
 COMMENT ON FUNCTION retail.nearest_products IS

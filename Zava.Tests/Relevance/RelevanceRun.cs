@@ -9,7 +9,7 @@ namespace Zava.Tests.Relevance;
 /// <param name="Found">The results with their grades.</param>
 public sealed record QueryOutcome(JudgedQuery Query, RankingMetrics? Metrics, bool IsWeak, IReadOnlyList<(CorpusProduct Product, int Grade, bool IsWeak)> Found);
 
-/// <summary>The outcomes of one search for all judged queries that it can be asked.</summary>
+/// <summary>The outcomes of one search for all judged queries.</summary>
 public sealed record RelevanceRun(string Search, IReadOnlyList<QueryOutcome> Outcomes)
 {
     public static async Task<RelevanceRun> OfAsync(
@@ -17,7 +17,7 @@ public sealed record RelevanceRun(string Search, IReadOnlyList<QueryOutcome> Out
     {
         var byId = products.ToDictionary(product => product.Id);
         var outcomes = new List<QueryOutcome>();
-        foreach (var query in queries.Where(query => query.Filters is null || search.HasFilters))
+        foreach (var query in queries)
         {
             var hits = await search.FindAsync(query.Text, query.Filters, RankingMetrics.Depth, cancellationToken);
             outcomes.Add(Judge(query, [.. hits.Select(hit => (byId[hit.ProductId], query.GradeOf(byId[hit.ProductId]), hit.IsWeak))], products));
@@ -34,12 +34,10 @@ public sealed record RelevanceRun(string Search, IReadOnlyList<QueryOutcome> Out
                 found.FirstOrDefault(hit => hit.Grade >= JudgedQuery.Relevant).IsWeak,
                 found);
 
-    /// <summary>The means over some classes; <c>null</c> when none of their queries was run.</summary>
-    public RelevanceScore? ScoreOf(params IEnumerable<QueryClass> classes)
+    /// <summary>The means over some classes.</summary>
+    public RelevanceScore ScoreOf(params IEnumerable<QueryClass> classes)
     {
         var of = Outcomes.Where(outcome => classes.Contains(outcome.Query.Class)).ToList();
-        if (of.Count == 0)
-            return null;
         var weak = of.Average(outcome => outcome.IsWeak ? 1.0 : 0);
         return of[0].Metrics is null
             ? new(of.Count, null, null, null, weak)

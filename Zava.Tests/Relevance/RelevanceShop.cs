@@ -47,11 +47,11 @@ public sealed class RelevanceShop(DatabaseTemplate template) : IAsyncLifetime
         Search = Adapt(_server.Services.GetRequiredService<ProductSearch>());
     }
 
-    static SearchUnderTest Adapt(ProductSearch search) => new("Vector search", HasFilters: false, async (query, _, limit, cancellationToken) =>
+    static SearchUnderTest Adapt(ProductSearch search) => new("Search by meaning and by words", async (query, filters, limit, cancellationToken) =>
     {
         var context = new TenantContext(StoreSet.Of(Store), "relevance-test", "search");
-        return [.. (await search.SearchAsync(context, query, limit, minimumSimilarity: null, cancellationToken))
-            .Select(match => new SearchHit(match.ProductId, match.IsWeakMatch))];
+        var found = await search.SearchAsync(context, query, filters?.AsFilter() ?? new(), "relevance", limit, minimumSimilarity: null, cancellationToken);
+        return [.. found.Products.Select(match => new SearchHit(match.ProductId, match.IsWeakMatch))];
     });
 
     IHost BuildServer()
@@ -65,6 +65,7 @@ public sealed class RelevanceShop(DatabaseTemplate template) : IAsyncLifetime
         builder.AddZavaDatabase();
         builder.AddTenantDatabase();
         builder.AddZavaEmbeddings();
+        builder.Services.AddSingleton<QueryEmbedder>();
         builder.Services.AddSingleton<ProductSearch>();
         return builder.Build();
     }

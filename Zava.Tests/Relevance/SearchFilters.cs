@@ -1,3 +1,5 @@
+using Zava.McpServer.Search;
+
 namespace Zava.Tests.Relevance;
 
 /// <summary>Conditions that every result has to meet, beside the query.</summary>
@@ -17,4 +19,6 @@ public sealed record SearchFilters(
         && (MinRating is null || product.Rating >= MinRating)
         && (!InStock || product.Stock > 0)
         && Tags.All(product.Tags.Contains);
+
+    public ProductFilter AsFilter() => new(Category, Brand, MinPrice, MaxPrice, InStock ? true : null, Tags is [] ? null : [.. Tags], MinRating);
 }

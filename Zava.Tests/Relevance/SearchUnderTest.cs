@@ -5,7 +5,6 @@ public readonly record struct SearchHit(Guid ProductId, bool IsWeak);
 
 /// <summary>A search to measure.</summary>
 /// <param name="Name">Heads the table.</param>
-/// <param name="HasFilters">Whether it can be asked with filters; if not, those queries are not run.</param>
 /// <param name="FindAsync">The first so many results, best first.</param>
 public sealed record SearchUnderTest(
-    string Name, bool HasFilters, Func<string, SearchFilters?, int, CancellationToken, Task<IReadOnlyList<SearchHit>>> FindAsync);
+    string Name, Func<string, SearchFilters?, int, CancellationToken, Task<IReadOnlyList<SearchHit>>> FindAsync);
