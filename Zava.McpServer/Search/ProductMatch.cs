@@ -16,6 +16,6 @@ public sealed record ProductMatch(
     [property: Description("ISO 4217 code of the price")] string Currency,
     int CurrentStock,
     [property: Description("Average customer rating, 0 to 5")] decimal? RatingAverage,
-    [property: Description("How well it fits, 0 to 1: the similarity, and more where the product has all words of the query; compare within one answer")] double Score,
+    [property: Description("How well it fits, 0 to 1: the similarity, and more the more words of the query it has; compare within one answer")] double Score,
     [property: Description("Cosine similarity of the meanings, -1 to 1; null when only words were compared")] double? SimilarityScore,
-    [property: Description("True when it has not all words, and the embedding model finds unrelated texts as similar: probably not what was asked for")] bool IsWeakMatch);
+    [property: Description("True when unrelated products score as well: probably not what was asked for")] bool IsWeakMatch);

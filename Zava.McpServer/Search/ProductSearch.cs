@@ -88,7 +88,7 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
               LEFT JOIN retail.embedding_models m ON m.embedding_model = $4
               LEFT JOIN retail.product_categories c ON c.category_id = p.category_id
               LEFT JOIN retail.product_categories parent ON parent.category_id = c.parent_category_id
-             CROSS JOIN LATERAL (SELECT NOT s.has_words AND coalesce(s.similarity < m.similarity_floor, s.similarity IS NULL) AS it_is) AS weak
+             CROSS JOIN LATERAL (SELECT NOT s.has_words AND (s.similarity IS NULL OR s.score < m.similarity_floor) IS TRUE AS it_is) AS weak
              WHERE ($2 IS NULL OR s.similarity >= $2) {(onlyStrong ? "AND NOT weak.it_is" : "")}
              ORDER BY {order}, s.score DESC, s.store_id, s.product_id
              LIMIT $1
