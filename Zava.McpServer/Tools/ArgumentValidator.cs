@@ -9,20 +9,35 @@ namespace Zava.McpServer.Tools;
 /// </summary>
 static class ArgumentValidator
 {
-    public static List<string> Check(JsonElement schema, IDictionary<string, JsonElement>? arguments)
+    public static List<string> Check(JsonElement schema, IDictionary<string, JsonElement>? arguments) =>
+        Check(schema, arguments ?? new Dictionary<string, JsonElement>(), within: "");
+
+    // Within an item of a list, as lines[0].sku, or among the arguments themselves.
+    static List<string> Check(JsonElement schema, IDictionary<string, JsonElement> arguments, string within)
     {
         var problems = new List<string>();
         var properties = schema.TryGetProperty("properties", out var declared) ? declared.EnumerateObject().ToDictionary(p => p.Name, p => p.Value) : [];
         if (schema.TryGetProperty("required", out var required))
             foreach (var name in required.EnumerateArray().Select(item => item.GetString()!))
-                if (arguments is null || !arguments.ContainsKey(name))
-                    problems.Add($"{name}: is missing. Allowed: {Allowed(properties[name])}.");
-        foreach (var (name, value) in arguments ?? new Dictionary<string, JsonElement>())
+                if (!arguments.ContainsKey(name))
+                    problems.Add($"{within}{name}: is missing. Allowed: {Allowed(properties[name])}.");
+        foreach (var (name, value) in arguments)
             if (!properties.TryGetValue(name, out var property))
-                problems.Add($"{Shown(name)}: is not an argument of this tool. Allowed: {(properties.Count == 0 ? "no arguments" : string.Join(", ", properties.Keys))}.");
+                problems.Add($"{within}{Shown(name)}: is not {(within == "" ? "an argument of this tool" : "a field of it")}. Allowed: {(properties.Count == 0 ? "no arguments" : string.Join(", ", properties.Keys))}.");
             else if (!Matches(property, value))
-                problems.Add($"{name}: {Shown(value.GetRawText())} was sent. Allowed: {Allowed(property)}.");
+                problems.Add($"{within}{name}: {Shown(value.GetRawText())} was sent. Allowed: {Allowed(property)}.");
+            else if (value.ValueKind == JsonValueKind.Array && property.TryGetProperty("items", out var items) && items.TryGetProperty("properties", out _))
+                problems.AddRange(value.EnumerateArray().Index().SelectMany(item => Check(items, Fields(item.Item), $"{within}{name}[{item.Index}].")));
         return problems;
+    }
+
+    // The last of several of the same name, as they are read later.
+    static Dictionary<string, JsonElement> Fields(JsonElement item)
+    {
+        var fields = new Dictionary<string, JsonElement>();
+        foreach (var field in item.EnumerateObject())
+            fields[field.Name] = field.Value;
+        return fields;
     }
 
     static bool Matches(JsonElement schema, JsonElement value) =>
@@ -80,6 +95,7 @@ static class ArgumentValidator
             "integer" => $"a whole number {Range(schema, "minimum", "maximum")}",
             "number" => $"a number {Range(schema, "minimum", "maximum")}",
             "array" => $"a list of {Range(schema, "minItems", "maxItems")} items, each {(schema.TryGetProperty("items", out var items) ? Allowed(items) : "anything")}",
+            "object" when schema.TryGetProperty("properties", out var fields) => $"an object of {string.Join(", ", fields.EnumerateObject().Select(field => field.Name))}",
             _ => type,
         };
         return Types(schema).Contains("null") ? $"{allowed}, or left out" : allowed;
