@@ -25,18 +25,45 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
         TenantContext context, Task<NpgsqlBatchCommand> query, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        var made = await query;
+        // Not retail.set_store_context, which would verify the context once more than the policies do.
+        var rows = await RunAsync(connection, context, "BEGIN READ ONLY", "SELECT set_config('app.context', $1, true)", await query, read, cancellationToken);
+        // A plan that finds nothing may never have come to look at the context: that there is nothing is an answer only
+        // where the context holds and its stores exist.
+        if (rows.Count == 0)
+            await VerifyAsync(connection, context, cancellationToken);
+        return rows;
+    }
+
+    /// <summary>Runs one statement that writes for a caller, and reads its rows.</summary>
+    /// <remarks>
+    /// One round trip too, and one transaction: all of it or nothing. That it began, and for whom, is in the audit log, as is
+    /// each change. Whether a statement that was cancelled took effect is not known: what writes must be safe to repeat.
+    /// </remarks>
+    /// <param name="context">The caller; a change names its user, tool and trace.</param>
+    /// <param name="statement">SQL and positional parameters.</param>
+    /// <param name="read">Makes a result of a row.</param>
+    /// <param name="cancellationToken">Cancels the statement in PostgreSQL as well.</param>
+    /// <exception cref="PostgresException">PostgreSQL refused the context (28000) or the statement; nothing was changed.</exception>
+    public async Task<List<T>> WriteAsync<T>(
+        TenantContext context, NpgsqlBatchCommand statement, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        // Named, because a login may change the defaults: what waits for a lock must see what it waited for.
+        return await RunAsync(
+            connection, context, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "SELECT retail.set_store_context($1)", statement, read, cancellationToken);
+    }
+
+    async Task<List<T>> RunAsync<T>(
+        NpgsqlConnection connection, TenantContext context, string begin, string setContext, NpgsqlBatchCommand statement,
+        Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+    {
         await using var batch = new NpgsqlBatch(connection)
         {
             BatchCommands =
             {
-                new("BEGIN READ ONLY"),
-                // Not retail.set_store_context, which would verify the context once more than the policies do.
-                new("SELECT set_config('app.context', $1, true)")
-                {
-                    Parameters = { new() { Value = sealer.Seal(context, connection.ProcessID) } },
-                },
-                made,
+                new(begin),
+                new(setContext) { Parameters = { new() { Value = sealer.Seal(context, connection.ProcessID) } } },
+                statement,
                 new("COMMIT"),
             },
         };
@@ -49,11 +76,6 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
         while (await reader.NextResultAsync(cancellationToken))
         {
         }
-        await reader.DisposeAsync();
-        // A plan that finds nothing may never have come to look at the context: that there is nothing is an answer only
-        // where the context holds and its stores exist.
-        if (rows.Count == 0)
-            await VerifyAsync(connection, context, cancellationToken);
         return rows;
     }
 

@@ -45,5 +45,14 @@ public sealed record Caller(string User, StoreSet Stores)
         return new(StoreSet.Of(storeId), User, tool);
     }
 
+    /// <summary>The context of one tool call that changes something, and so is for one store.</summary>
+    /// <param name="tool">The tool's name.</param>
+    /// <param name="storeId">A store of the caller, or <c>null</c> when the token names only one.</param>
+    /// <exception cref="McpException">The caller may not see that store, or must name one.</exception>
+    public TenantContext ForOne(string tool, string? storeId) => For(tool, storeId) is { Stores.Names: [_] } context
+        ? context
+        : throw new McpException("store_id: it must be given, because a change is made in one store. Allowed: " +
+            (Stores.IsEvery ? "a store_id that list_stores returns." : $"{string.Join(", ", Stores.Names)}."));
+
     static string Shown(string text) => JsonEncodedText.Encode(text.Length <= 50 ? text : text[..50] + "…").ToString();
 }

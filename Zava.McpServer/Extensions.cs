@@ -96,6 +96,7 @@ public static class Extensions
             .WithTools<SalesTools>(ResultJson)
             .WithTools<InventoryTools>(ResultJson)
             .WithTools<CustomerTools>(ResultJson)
+            .WithTools<WriteTools>(ResultJson)
             .WithTools<QueryTools>(ResultJson)
             .WithTools<ClockTools>(ResultJson)
             .WithResources<ShopResources>()

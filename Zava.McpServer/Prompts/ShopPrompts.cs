@@ -57,7 +57,7 @@ public sealed class ShopPrompts
         {IfSql(user, "4. execute_sales_query for what does not sell at all and need not be ordered; get_multiple_table_schemas describes retail.products.")}
         Answer with a table, most urgent first: product, SKU, store, stock, reorder point, units a day, days of stock, how many to
         order and why. You cannot order anything: it is a proposal for a person to decide on.
-        {Rules}
+        {If(user, "When they say that goods have come, adjust_stock with the reason delivery records them.", Scopes.InventoryWrite)}{Rules}
         """;
 
     [McpServerPrompt(Name = "gift_finder", Title = "Find a gift")]
@@ -110,6 +110,8 @@ public sealed class ShopPrompts
             .Select(limit => $", {limit.Item1} {JsonSerializer.Serialize(limit.Item2, Quoted)}"));
     }
 
-    static string IfSql(ClaimsPrincipal? user, string step) =>
-        user is not null && Scopes.Has(user, Scopes.SalesSql) && Scopes.Has(user, Scopes.CatalogRead) ? $"{step}\n" : "";
+    static string IfSql(ClaimsPrincipal? user, string step) => If(user, step, Scopes.SalesSql, Scopes.CatalogRead);
+
+    static string If(ClaimsPrincipal? user, string step, params string[] scopes) =>
+        user is not null && scopes.All(scope => Scopes.Has(user, scope)) ? $"{step}\n" : "";
 }

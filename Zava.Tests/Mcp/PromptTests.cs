@@ -88,6 +88,7 @@ public sealed partial class PromptTests(SeededServer shop) : IClassFixture<Seede
         var text = await TextAsync("seattle-manager", "restock_plan", new() { ["category"] = "Home & Garden", ["store_id"] = "seattle" });
         Assert.StartsWith("Plan what to reorder, category \"Home & Garden\", store_id \"seattle\".\n", text);
         Assert.Contains("\n4. execute_sales_query", text);
+        Assert.Contains("\nWhen they say that goods have come, adjust_stock", text);
         Assert.Contains("for \"a \\\"friend\\\"\", budget \"50\", brand \"Cask\"", await TextAsync("head-office", "gift_finder", new()
         {
             ["recipient"] = "a \"friend\"",

@@ -276,11 +276,18 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
     {
         await using var client = await shop.Server.ConnectAsync(shop.Server.TokenOf("seattle-manager"));
         var tools = await client.ListToolsAsync(cancellationToken: Cancellation);
-        Assert.Equal(["execute_sales_query", "find_similar_products", "get_basket_affinity", "get_current_utc_date", "get_customer_history", "get_customer_segments", "get_inventory_alerts", "get_multiple_table_schemas", "get_product", "get_sales_summary", "get_sales_trend", "get_top_products", "list_categories", "list_stores", "semantic_search_products"], tools.Select(tool => tool.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["adjust_stock", "execute_sales_query", "find_similar_products", "get_basket_affinity", "get_current_utc_date", "get_customer_history", "get_customer_segments",
+             "get_inventory_alerts", "get_multiple_table_schemas", "get_product", "get_sales_summary", "get_sales_trend", "get_top_products", "list_categories",
+             "list_stores", "record_sale", "semantic_search_products"],
+            tools.Select(tool => tool.Name).Order(StringComparer.Ordinal));
         Assert.All(tools, tool =>
         {
             Assert.NotNull(tool.ProtocolTool.Title);
-            Assert.True(tool.ProtocolTool.Annotations?.ReadOnlyHint);
+            var hints = Assert.IsType<ToolAnnotations>(tool.ProtocolTool.Annotations);
+            // A change of stock replaces what was there; a sale is added to what there is.
+            Assert.Equal((tool.Name is not ("adjust_stock" or "record_sale"), tool.Name is "adjust_stock", true, false),
+                (hints.ReadOnlyHint, hints.ReadOnlyHint is false && hints.DestructiveHint is true, hints.IdempotentHint, hints.OpenWorldHint));
             Assert.NotNull(tool.ProtocolTool.OutputSchema);
             Assert.True(tool.Description.Length > 40);
             if (tool.JsonSchema.TryGetProperty("properties", out var properties))
