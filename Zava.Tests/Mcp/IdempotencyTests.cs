@@ -180,7 +180,12 @@ public sealed class IdempotencyTests(WriteShop shop) : IClassFixture<WriteShop>
                  WHERE acting_user = 'audited' AND tool = 'record_sale' AND store_id = 'seattle' AND user_name = 'mcp_user' AND trace_id ~ '^[0-9a-f]{32}$'
                 """));
         Assert.Equal("10 9", await shop.Database.ScalarAsync<string>("""
-            SELECT concat_ws(' ', old_values ->> 'current_stock', new_values ->> 'current_stock') FROM retail.audit_log WHERE acting_user = 'audited' AND table_name = 'products'
+            SELECT concat_ws(' ', old_values ->> 'current_stock', new_values ->> 'current_stock') FROM retail.audit_log WHERE acting_user = 'audited' AND tool = 'record_sale' AND table_name = 'products'
+            """));
+        await AnswerAsync(client, "adjust_stock", new(Adjustment(sku, -2, "damaged")) { ["store_id"] = "seattle" });
+        Assert.Equal("products UPDATE, security_context store_context_set, stock_adjustments INSERT damaged", await shop.Database.ScalarAsync<string>("""
+            SELECT string_agg(concat_ws(' ', table_name, action, new_values ->> 'reason'), ', ' ORDER BY table_name) FROM retail.audit_log
+             WHERE acting_user = 'audited' AND tool = 'adjust_stock' AND store_id = 'seattle' AND trace_id ~ '^[0-9a-f]{32}$'
             """));
         // The trace is that of the call.
         await Eventually.EqualAsync(2L, () => shop.Database.ScalarAsync<long>("""
