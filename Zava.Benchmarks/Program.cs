@@ -80,7 +80,11 @@ data.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Databa
     return (charts.Keys, true);
 }, cancellationToken));
 
-return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, soak, seed, data, json, folder }.Parse(args).InvokeAsync();
+var file = new Option<FileInfo>("--file") { Description = "Where to write", DefaultValueFactory = _ => new FileInfo(Path.Combine("docs", "tools.md")) };
+var docs = new Command("docs", "Writes docs/tools.md from the server itself") { file };
+docs.SetAction(async (parsed, cancellationToken) => await File.WriteAllTextAsync(parsed.GetValue(file)!.FullName, await ToolReference.WriteAsync(), cancellationToken));
+
+return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, soak, seed, data, docs, json, folder }.Parse(args).InvokeAsync();
 
 static string Number(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
 

@@ -32,6 +32,9 @@ static class CompletionHandler
             """,
     };
 
+    /// <summary>The variables and arguments for which values are offered.</summary>
+    public static IEnumerable<string> Completed => [.. Values.Keys, "store_id"];
+
     static CompleteResult Nothing => new() { Completion = new() { Values = [], Total = 0, HasMore = false } };
 
     public static async ValueTask<CompleteResult> CompleteAsync(RequestContext<CompleteRequestParams> request, CancellationToken cancellationToken)

@@ -82,7 +82,8 @@ static class ArgumentValidator
         _ => true,
     };
 
-    static string Allowed(JsonElement schema)
+    /// <summary>What a parameter takes, in words.</summary>
+    public static string Allowed(JsonElement schema)
     {
         var type = Types(schema).First(type => type != "null");
         var allowed = type switch
