@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Text.Json;
 using ModelContextProtocol;
 using Zava.Database;
+using Zava.McpServer.Errors;
 
 namespace Zava.McpServer;
 
@@ -41,7 +42,7 @@ public sealed record Caller(string User, StoreSet Stores)
         if (!StoreSet.IsStoreName(storeId) || !(Stores.IsEvery || Stores.Names.Contains(storeId)))
             throw new McpException(Stores.IsEvery
                 ? $"store_id: '{Shown(storeId)}' is not a store. Allowed: a store_id that list_stores returns."
-                : $"store_id: '{Shown(storeId)}' is not a store that you may see. Allowed: {string.Join(", ", Stores.Names)}.");
+                : $"store_id: '{Shown(storeId)}' is not a store that you may see.{Sent.Meant(storeId, Stores.Names)} Allowed: {string.Join(", ", Stores.Names)}.");
         return new(StoreSet.Of(storeId), User, tool);
     }
 
@@ -54,5 +55,5 @@ public sealed record Caller(string User, StoreSet Stores)
         : throw new McpException("store_id: it must be given, because a change is made in one store. Allowed: " +
             (Stores.IsEvery ? "a store_id that list_stores returns." : $"{string.Join(", ", Stores.Names)}."));
 
-    static string Shown(string text) => JsonEncodedText.Encode(text.Length <= 50 ? text : text[..50] + "…").ToString();
+    static string Shown(string text) => JsonEncodedText.Encode(Sent.Shown(text)).ToString();
 }

@@ -3,13 +3,15 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using ModelContextProtocol.AspNetCore;
-using ModelContextProtocol.Protocol;
 using Zava.Database;
 using Zava.Embeddings;
 using Zava.McpServer.Audit;
 using Zava.McpServer.Completions;
+using Zava.McpServer.Errors;
 using Zava.McpServer.Http;
 using Zava.McpServer.Identity;
+using Zava.McpServer.Lists;
+using Zava.McpServer.Progress;
 using Zava.McpServer.Prompts;
 using Zava.McpServer.Resources;
 using Zava.McpServer.Search;
@@ -56,7 +58,7 @@ public static class Extensions
         app.UseAuthorization();
         app.UseRateLimiter();
         app.UseRequestTimeouts();
-        app.UseWhen(context => context.Request.Path.StartsWithSegments(McpPath), mcp => mcp.UseMiddleware<ScopeCheck>());
+        app.UseWhen(context => context.Request.Path.StartsWithSegments(McpPath), mcp => mcp.UseMiddleware<MessageCheck>().UseMiddleware<ScopeCheck>());
         app.MapMcp(McpPath).RequireAuthorization(Caller.Policy).RequireRateLimiting(Http.Extensions.CallerLimit);
         return app;
     }
@@ -82,14 +84,14 @@ public static class Extensions
             })
             .AddAuthorizationFilters()
             .AddScopeFilter()
+            .AddListPages()
+            .WithMessageFilters(messages => messages.AddIncomingFilter(RequestErrorFilter.Create))
             .WithRequestFilters(filters => filters
                 .AddCallToolFilter(ToolCallFilter.Create)
+                .AddCallToolFilter(ProgressFilter.Create)
                 .AddGetPromptFilter(PromptFilter.Create)
                 .AddReadResourceFilter(ResourceFilter.Create)
-                .AddListResourcesFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken)))
-                .AddListResourceTemplatesFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken)))
-                .AddListPromptsFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken)))
-                .AddListToolsFilter(next => async (request, cancellationToken) => Private(await next(request, cancellationToken))))
+                .AddReadResourceFilter(ProgressFilter.Create))
             .WithTools<CatalogueTools>(ResultJson)
             .WithTools<SearchTools>(ResultJson)
             .WithTools<SchemaTools>(ResultJson)
@@ -102,12 +104,5 @@ public static class Extensions
             .WithResources<ShopResources>()
             .WithPrompts<ShopPrompts>()
             .WithCompleteHandler(CompletionHandler.CompleteAsync);
-    }
-
-    // What a list holds depends on the caller's scopes.
-    static T Private<T>(T list) where T : ICacheableResult
-    {
-        (list.CacheScope, list.TimeToLive) = (CacheScope.Private, TimeSpan.FromMinutes(5));
-        return list;
     }
 }

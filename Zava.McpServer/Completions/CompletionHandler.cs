@@ -1,16 +1,18 @@
+using System.Text.RegularExpressions;
+using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 using Npgsql;
 using NpgsqlTypes;
 using Zava.Database;
 using Zava.McpServer.Audit;
+using Zava.McpServer.Errors;
 using Zava.McpServer.Identity;
-using Zava.McpServer.Resources;
 
 namespace Zava.McpServer.Completions;
 
 /// <summary>What may come next while a person fills in a variable of a resource template or an argument of a prompt.</summary>
-static class CompletionHandler
+static partial class CompletionHandler
 {
     /// <summary>The most that the protocol allows in one answer.</summary>
     public const int MaximumValues = 100;
@@ -39,10 +41,11 @@ static class CompletionHandler
 
     public static async ValueTask<CompleteResult> CompleteAsync(RequestContext<CompleteRequestParams> request, CancellationToken cancellationToken)
     {
+        if (request.Params?.Argument is not { Name: not null, Value: not null })
+            throw Invalid("params.argument: Allowed: an object with the texts name and value.");
         // A prompt calls it as the tools do.
         var argument = request.Params.Argument.Name is "store_id" ? "store" : request.Params.Argument.Name;
-        if (Referred(request) is not { } primitive
-            || Scopes.MissingFrom(request.User, primitive) is { Length: > 0 }
+        if (Scopes.MissingFrom(request.User, Referred(request)) is { Length: > 0 }
             || !Values.TryGetValue(argument, out var sql)
             || request.Params.Argument.Value is not { Length: <= 200 } typed || typed.Any(char.IsControl)
             || Narrowed(Caller.Require(request.User), argument, request.Params.Context?.Arguments) is not { } context)
@@ -62,7 +65,7 @@ static class CompletionHandler
             outcome = ToolOutcome.Cancelled;
             throw;
         }
-        catch (PostgresException refused) when (ResourceFilter.IsOfNoStore(refused))
+        catch (PostgresException refused) when (DatabaseError.IsOfNoStore(refused))
         {
             outcome = ToolOutcome.Refused;
             return Nothing;
@@ -101,18 +104,29 @@ static class CompletionHandler
     static string Pattern(string typed) =>
         typed.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("%", @"\%", StringComparison.Ordinal).Replace("_", @"\_", StringComparison.Ordinal) + "%";
 
-    static IMcpServerPrimitive? Referred(RequestContext<CompleteRequestParams> request)
+    // What is being filled in, if it is a prompt or a template that has such an argument or variable.
+    static IMcpServerPrimitive Referred(RequestContext<CompleteRequestParams> request)
     {
         var options = request.Server.ServerOptions;
-        return request.Params.Ref switch
+        var name = request.Params.Argument.Name;
+        var (found, of, names) = request.Params.Ref switch
         {
-            ResourceTemplateReference { Uri: { } uri } when options.ResourceCollection?.TryGetPrimitive(uri, out var resource) is true
-                && resource.ProtocolResourceTemplate.UriTemplate.Contains($"{{{request.Params.Argument.Name}}}", StringComparison.Ordinal) => resource,
-            PromptReference { Name: { } name } when options.PromptCollection?.TryGetPrimitive(name, out var prompt) is true
-                && prompt.ProtocolPrompt.Arguments?.Any(argument => argument.Name == request.Params.Argument.Name) is true => prompt,
-            _ => null,
+            ResourceTemplateReference { Uri: { } uri } => options.ResourceCollection?.TryGetPrimitive(uri, out var resource) is true
+                ? ((IMcpServerPrimitive)resource, uri, Variable().Matches(uri).Select(variable => variable.Groups[1].Value))
+                : throw Invalid(Unknown.Resource(options, request.User, uri)),
+            PromptReference { Name: { } prompt } => options.PromptCollection?.TryGetPrimitive(prompt, out var known) is true
+                ? ((IMcpServerPrimitive)known, prompt, known.ProtocolPrompt.Arguments?.Select(argument => argument.Name) ?? [])
+                : throw Invalid(Unknown.Prompt(options, request.User, prompt)),
+            _ => throw Invalid("params.ref: it names nothing. Allowed: ref/prompt with a name, or ref/resource with the uri of a template."),
         };
+        return names.Contains(name) ? found
+            : throw Invalid($"params.argument.name: {Sent.Shown(name)} is not an argument of {of}.{Sent.Meant(name, names)} Allowed: {string.Join(", ", names)}.");
     }
+
+    static McpProtocolException Invalid(string message) => new(message, McpErrorCode.InvalidParams);
+
+    [GeneratedRegex(@"\{([a-z]+)\}")]
+    private static partial Regex Variable();
 
     // Products of the store that has been chosen before; nothing where it is none of the caller's.
     static TenantContext? Narrowed(Caller caller, string argument, IDictionary<string, string>? chosen)

@@ -1,9 +1,8 @@
 using System.Collections.Frozen;
-using System.Text;
 using System.Text.Json;
-using Microsoft.Net.Http.Headers;
 using ModelContextProtocol.Server;
 using Zava.McpServer.Audit;
+using Zava.McpServer.Http;
 
 namespace Zava.McpServer.Identity;
 
@@ -21,36 +20,11 @@ sealed class ScopeCheck(
 
     public async Task InvokeAsync(HttpContext context)
     {
-        if (HttpMethods.IsPost(context.Request.Method) && context.User.Identity is { IsAuthenticated: true })
+        if (MessageCheck.MessageOf(context) is { } message && Requested(message) is { } primitive && Scopes.MissingFrom(context.User, primitive) is { Length: > 0 } missing)
         {
-            // What this check and the SDK might read differently.
-            if (MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) && type.Charset.HasValue && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
-            {
-                context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
-                await context.Response.WriteAsJsonAsync(new { error = "invalid_request", error_description = "Send JSON in UTF-8." });
-                return;
-            }
-            // Small: the server limits it (Limits:RequestBytes).
-            var body = new MemoryStream();
-            try
-            {
-                await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-            }
-            catch (BadHttpRequestException tooLarge)
-            {
-                context.Response.StatusCode = tooLarge.StatusCode;
-                await context.Response.WriteAsJsonAsync(new { error = "invalid_request", error_description = tooLarge.Message });
-                return;
-            }
-            context.Request.Body = body;
-            if (Requested(body) is { } primitive && Scopes.MissingFrom(context.User, primitive) is { Length: > 0 } missing)
-            {
-                recorder.Record(ToolCallRecorder.NameOf(primitive), Caller.From(context.User), storeId: null, ToolOutcome.Forbidden, rows: null, time.GetTimestamp());
-                await challenge.RefuseAsync(context, StatusCodes.Status403Forbidden, "insufficient_scope",
-                    Scopes.Explain(primitive, missing), string.Join(' ', missing));
-                return;
-            }
-            body.Position = 0;
+            recorder.Record(ToolCallRecorder.NameOf(primitive), Caller.From(context.User), storeId: null, ToolOutcome.Forbidden, rows: null, time.GetTimestamp());
+            await challenge.RefuseAsync(context, StatusCodes.Status403Forbidden, "insufficient_scope", Scopes.Explain(primitive, missing), string.Join(' ', missing));
+            return;
         }
         await next(context);
     }
@@ -62,25 +36,16 @@ sealed class ScopeCheck(
 
     static string? Text(JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    // What is none of these, or no JSON, is for the SDK to answer.
-    IMcpServerPrimitive? Requested(MemoryStream body)
+    // What is none of these is for the SDK to answer.
+    IMcpServerPrimitive? Requested(JsonElement message)
     {
-        try
+        string? Parameter(string name) => Text(Property(Property(message, "params"), name));
+        return Text(Property(message, "method")) switch
         {
-            var json = body.GetBuffer().AsMemory(0, (int)body.Length);
-            using var message = JsonDocument.Parse(json.Span.StartsWith(Encoding.UTF8.Preamble) ? json[Encoding.UTF8.Preamble.Length..] : json);
-            string? Parameter(string name) => Text(Property(Property(message.RootElement, "params"), name));
-            return Text(Property(message.RootElement, "method")) switch
-            {
-                "tools/call" => _tools.GetValueOrDefault(Parameter("name") ?? ""),
-                "prompts/get" => _prompts.GetValueOrDefault(Parameter("name") ?? ""),
-                "resources/read" when Parameter("uri") is { } uri => Array.Find(_resources, resource => resource.IsMatch(uri)),
-                _ => null,
-            };
-        }
-        catch (Exception malformed) when (malformed is JsonException or InvalidOperationException)
-        {
-            return null;
-        }
+            "tools/call" => _tools.GetValueOrDefault(Parameter("name") ?? ""),
+            "prompts/get" => _prompts.GetValueOrDefault(Parameter("name") ?? ""),
+            "resources/read" when Parameter("uri") is { } uri => Array.Find(_resources, resource => resource.IsMatch(uri)),
+            _ => null,
+        };
     }
 }

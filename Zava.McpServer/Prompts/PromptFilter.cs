@@ -2,6 +2,8 @@ using System.Text.Json;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
+using Zava.McpServer.Errors;
+using Zava.McpServer.Tools;
 
 namespace Zava.McpServer.Prompts;
 
@@ -13,7 +15,9 @@ static class PromptFilter
     public static McpRequestHandler<GetPromptRequestParams, GetPromptResult> Create(McpRequestHandler<GetPromptRequestParams, GetPromptResult> next) =>
         async (request, cancellationToken) =>
         {
-            if (request.MatchedPrimitive is McpServerPrompt prompt && Problem(prompt.ProtocolPrompt, request.Params?.Arguments) is { } problem)
+            if (request.MatchedPrimitive is not McpServerPrompt prompt)
+                throw new McpProtocolException(Unknown.Prompt(request.Server.ServerOptions, request.User, request.Params?.Name ?? ""), McpErrorCode.InvalidParams);
+            if (Problem(prompt.ProtocolPrompt, request.Params?.Arguments) is { } problem)
                 throw new McpProtocolException(problem, McpErrorCode.InvalidParams);
             try
             {
@@ -28,8 +32,9 @@ static class PromptFilter
     static string? Problem(Prompt prompt, IDictionary<string, JsonElement>? sent)
     {
         var known = prompt.Arguments ?? [];
-        return sent?.Keys.FirstOrDefault(name => known.All(argument => argument.Name != name)) is not null
-            ? $"{prompt.Name} has no such argument. Allowed: {(known.Count == 0 ? "no arguments" : string.Join(", ", known.Select(argument => argument.Name)))}."
+        var names = known.Select(argument => argument.Name).ToList();
+        return sent?.Keys.FirstOrDefault(name => !names.Contains(name)) is { } unknown
+            ? $"{Sent.Shown(unknown)}: is not an argument of {prompt.Name}.{Sent.Meant(unknown, names)} Allowed: {(names.Count == 0 ? "no arguments" : string.Join(", ", names))}."
             : known.Select(argument => Problem(argument, sent is not null && sent.TryGetValue(argument.Name, out var value) ? value : default))
                 .FirstOrDefault(problem => problem is not null);
     }
@@ -38,7 +43,7 @@ static class PromptFilter
     {
         JsonValueKind.Undefined when argument.Required is true => $"{argument.Name}: is missing. Allowed: a text of 1 to {MaximumLength} characters.",
         JsonValueKind.Undefined => null,
-        JsonValueKind.String when value.GetString() is { Length: > 0 and <= MaximumLength } text && !text.Any(char.IsControl) => null,
-        _ => $"{argument.Name}: Allowed: a text of 1 to {MaximumLength} characters without control characters{(argument.Required is true ? "" : ", or left out")}.",
+        JsonValueKind.String when ArgumentValidator.TextOf(value) is { Length: > 0 and <= MaximumLength } text && !text.Any(char.IsControl) => null,
+        _ => $"{argument.Name}: {Sent.Shown(value.GetRawText())} was sent. Allowed: a text of 1 to {MaximumLength} characters without control characters{(argument.Required is true ? "" : ", or left out")}.",
     };
 }

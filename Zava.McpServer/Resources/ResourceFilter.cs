@@ -5,6 +5,7 @@ using ModelContextProtocol.Server;
 using Npgsql;
 using Zava.Database;
 using Zava.McpServer.Audit;
+using Zava.McpServer.Errors;
 
 namespace Zava.McpServer.Resources;
 
@@ -19,7 +20,7 @@ static class ResourceFilter
         async (request, cancellationToken) =>
         {
             if (request.MatchedPrimitive is not McpServerResource resource)
-                return await next(request, cancellationToken);
+                return await RefuseAsync(request, next, cancellationToken);
             // The SDK puts other services in their place while it reads.
             var services = request.Services!;
             var started = services.GetRequiredService<TimeProvider>().GetTimestamp();
@@ -35,12 +36,12 @@ static class ResourceFilter
                 outcome = ToolOutcome.Refused;
                 // As if no template had matched, so that the answer is that of an address which nobody has.
                 request.MatchedPrimitive = null;
-                return await next(request, cancellationToken);
+                return await RefuseAsync(request, next, cancellationToken);
             }
-            catch (PostgresException slow) when (slow.SqlState == PostgresErrorCodes.QueryCanceled && !cancellationToken.IsCancellationRequested)
+            catch (NpgsqlException refused) when (!cancellationToken.IsCancellationRequested && DatabaseError.Explain(refused) is { } explanation)
             {
                 outcome = ToolOutcome.Refused;
-                throw new McpProtocolException("The query took too long and was stopped. Try again later.", McpErrorCode.InternalError);
+                throw new McpProtocolException(explanation, McpErrorCode.InternalError);
             }
             catch (McpException)
             {
@@ -77,9 +78,19 @@ static class ResourceFilter
     static string? StoreOf(RequestContext<ReadResourceRequestParams> request) =>
         request.Items.TryGetValue(StoreItem, out var store) ? store as string : null;
 
-    /// <summary>Whether the database has refused a context because its store does not exist or is not active.</summary>
-    public static bool IsOfNoStore(PostgresException refused) => refused.SqlState == PostgresErrorCodes.InvalidAuthorizationSpecification
-        && refused.MessageText.StartsWith("Invalid or inactive store", StringComparison.Ordinal);
+    static bool IsNotFound(Exception exception) => exception is ResourceNotFoundException || (exception is PostgresException refused && DatabaseError.IsOfNoStore(refused));
 
-    static bool IsNotFound(Exception exception) => exception is ResourceNotFoundException || (exception is PostgresException refused && IsOfNoStore(refused));
+    // The code depends on the revision; the SDK knows it.
+    static async ValueTask<ReadResourceResult> RefuseAsync(
+        RequestContext<ReadResourceRequestParams> request, McpRequestHandler<ReadResourceRequestParams, ReadResourceResult> next, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await next(request, cancellationToken);
+        }
+        catch (McpProtocolException unknown)
+        {
+            throw new McpProtocolException(Unknown.Resource(request.Server.ServerOptions, request.User, request.Params?.Uri ?? ""), unknown.ErrorCode);
+        }
+    }
 }

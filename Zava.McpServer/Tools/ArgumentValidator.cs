@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Text.Json;
+using Zava.McpServer.Errors;
 
 namespace Zava.McpServer.Tools;
 
@@ -23,9 +23,9 @@ static class ArgumentValidator
                     problems.Add($"{within}{name}: is missing. Allowed: {Allowed(properties[name])}.");
         foreach (var (name, value) in arguments)
             if (!properties.TryGetValue(name, out var property))
-                problems.Add($"{within}{Shown(name)}: is not {(within == "" ? "an argument of this tool" : "a field of it")}. Allowed: {(properties.Count == 0 ? "no arguments" : string.Join(", ", properties.Keys))}.");
+                problems.Add($"{within}{Sent.Shown(name)}: is not {(within == "" ? "an argument of this tool" : "a field of it")}.{Sent.Meant(name, properties.Keys)} Allowed: {(properties.Count == 0 ? "no arguments" : string.Join(", ", properties.Keys))}.");
             else if (!Matches(property, value))
-                problems.Add($"{within}{name}: {Shown(value.GetRawText())} was sent. Allowed: {Allowed(property)}.");
+                problems.Add($"{within}{name}: {Sent.Shown(value.GetRawText())} was sent.{Meant(property, value)} Allowed: {Allowed(property)}.");
             else if (value.ValueKind == JsonValueKind.Array && property.TryGetProperty("items", out var items) && items.TryGetProperty("properties", out _))
                 problems.AddRange(value.EnumerateArray().Index().SelectMany(item => Check(items, Fields(item.Item), $"{within}{name}[{item.Index}].")));
         return problems;
@@ -54,11 +54,17 @@ static class ArgumentValidator
             _ => true,
         };
 
+    // A slip of the pen in a value of which there are a few.
+    static string Meant(JsonElement schema, JsonElement value) =>
+        schema.TryGetProperty("enum", out var listed) && value.ValueKind == JsonValueKind.String && TextOf(value) is { } text
+            ? Sent.Meant(text, listed.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString()!))
+            : "";
+
     static bool IsListed(JsonElement schema, JsonElement value) =>
         !schema.TryGetProperty("enum", out var listed) || listed.EnumerateArray().Any(item => JsonElement.DeepEquals(item, value));
 
-    // PostgreSQL stores no NUL, and a lone half of a surrogate pair is no character.
-    static string? TextOf(JsonElement value)
+    /// <summary>A text, unless it is none: PostgreSQL stores no NUL, and a lone half of a surrogate pair is no character.</summary>
+    public static string? TextOf(JsonElement value)
     {
         try
         {
@@ -119,7 +125,4 @@ static class ArgumentValidator
         schema.TryGetProperty(keyword, out var value) ? value.GetDouble() : otherwise;
 
     static string? Text(JsonElement schema, string keyword) => schema.TryGetProperty(keyword, out var value) ? value.GetString() : null;
-
-    // Enough to recognise it, not enough to fill a model's context.
-    static string Shown(string text) => text.Length <= 60 ? text : string.Create(CultureInfo.InvariantCulture, $"{text[..60]}… ({text.Length:N0} characters)");
 }

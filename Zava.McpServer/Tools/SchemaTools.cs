@@ -6,6 +6,7 @@ using ModelContextProtocol;
 using ModelContextProtocol.Server;
 using Npgsql;
 using Zava.Database;
+using Zava.McpServer.Errors;
 using Zava.McpServer.Identity;
 
 namespace Zava.McpServer.Tools;
@@ -36,7 +37,7 @@ public sealed class SchemaTools(TenantDatabase database)
         var byName = await ReadAsync(database, Caller.Require(user).For("get_multiple_table_schemas", storeId: null), cancellationToken);
         var wanted = table_names.Select(Qualified).Distinct().ToList();
         return wanted.FirstOrDefault(name => !byName.ContainsKey(name)) is { } unknown
-            ? throw new McpException($"table_names: there is no table '{(unknown.Length <= 80 ? unknown : unknown[..80] + "…")}' that you may read. Allowed: {string.Join(", ", byName.Keys)}.")
+            ? throw new McpException($"table_names: there is no table '{Sent.Shown(unknown)}' that you may read.{Sent.Meant(unknown, byName.Keys)} Allowed: {string.Join(", ", byName.Keys)}.")
             : new(wanted.ConvertAll(name => byName[name]));
     }
 

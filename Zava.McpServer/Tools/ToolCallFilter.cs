@@ -6,6 +6,7 @@ using ModelContextProtocol.Server;
 using Npgsql;
 using Zava.Database;
 using Zava.McpServer.Audit;
+using Zava.McpServer.Errors;
 
 namespace Zava.McpServer.Tools;
 
@@ -19,7 +20,7 @@ static class ToolCallFilter
         async (request, cancellationToken) =>
         {
             if (request.MatchedPrimitive is not McpServerTool tool)
-                return await next(request, cancellationToken);
+                throw new McpProtocolException(Unknown.Tool(request.Server.ServerOptions, request.User, request.Params?.Name ?? ""), McpErrorCode.InvalidParams);
             var services = request.Services!;
             var started = services.GetRequiredService<TimeProvider>().GetTimestamp();
             var (result, outcome) = (default(CallToolResult), ToolOutcome.Cancelled);
@@ -67,7 +68,14 @@ static class ToolCallFilter
         {
             return (Error(refused.Message), ToolOutcome.Refused);
         }
-        catch (PostgresException refused) when (Explain(refused) is { } explanation)
+        catch (PostgresException refused) when (DatabaseError.IsOfNoStore(refused) && Caller.From(request.User) is { Stores.IsEvery: true } caller
+            && StoreArgument(request.Params?.Arguments) is { } store)
+        {
+            var stores = await CatalogueTools.ReadStoresAsync(request.Services!.GetRequiredService<TenantDatabase>(), caller.For(tool.ProtocolTool.Name, storeId: null), cancellationToken);
+            var names = stores.ConvertAll(found => found.StoreId);
+            return (Error($"store_id: '{Sent.Shown(store)}' does not exist or is not active.{Sent.Meant(store, names)} Allowed: {string.Join(", ", names)}."), ToolOutcome.Refused);
+        }
+        catch (NpgsqlException refused) when (!cancellationToken.IsCancellationRequested && DatabaseError.Explain(refused) is { } explanation)
         {
             return (Error(explanation), ToolOutcome.Refused);
         }
@@ -88,17 +96,6 @@ static class ToolCallFilter
         ? content.TryGetProperty("row_count", out var count) ? count.GetInt32()
             : content.EnumerateObject().FirstOrDefault().Value is { ValueKind: JsonValueKind.Array } list ? list.GetArrayLength() : 1
         : null;
-
-    static string? Explain(PostgresException refused) => refused.SqlState switch
-    {
-        PostgresErrorCodes.InvalidAuthorizationSpecification when refused.MessageText.StartsWith("Invalid or inactive store", StringComparison.Ordinal)
-            => $"store_id: a store that was asked for, or that the token names, does not exist or is not active " +
-               $"({refused.MessageText[(refused.MessageText.IndexOf(':') + 2)..]}). Allowed: an active store that the token names.",
-        PostgresErrorCodes.ObjectNotInPrerequisiteState
-            => "Search is not ready: no product has been embedded with the configured embedding model yet. Try again in a minute.",
-        PostgresErrorCodes.QueryCanceled => "The query took too long and was stopped. Ask for less: one store, a lower limit.",
-        _ => null,
-    };
 
     static CallToolResult Error(string message) => new() { IsError = true, Content = [new TextContentBlock { Text = message }] };
 }

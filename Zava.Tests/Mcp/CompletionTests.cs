@@ -123,12 +123,7 @@ public sealed class CompletionTests(SeededServer shop) : IClassFixture<SeededSer
     }
 
     [Theory]
-    [InlineData("no_such_prompt", "sku", "")]
-    [InlineData("weekly_review", "sku", "")]
     [InlineData("gift_finder", "recipient", "m")]
-    [InlineData("zava://nothing/{sku}", "sku", "")]
-    [InlineData("zava://stores/seattle", "store", "")]
-    [InlineData(Store, "sku", "")]
     [InlineData(Product, "sku", "\0")]
     public async Task Where_there_is_nothing_to_offer_the_answer_is_empty(string of, string argument, string typed) =>
         Assert.Empty((await OfAsync("head-office", of, argument, typed)).Values);

@@ -116,7 +116,9 @@ public sealed class ResourceTests(SeededServer shop) : IClassFixture<SeededServe
         await using var client = await ConnectAsync(persona);
         var error = await Assert.ThrowsAsync<McpProtocolException>(async () => await client.ReadResourceAsync(uri, cancellationToken: Cancellation));
         Assert.Equal(McpErrorCode.InvalidParams, error.ErrorCode);
-        Assert.EndsWith($"Unknown resource URI: '{uri}'", error.Message);
+        Assert.EndsWith(
+            $"Unknown resource URI: '{uri}'. Allowed: zava://products/{{store}}/{{sku}}, zava://reports/daily/{{store}}/{{date}}, zava://schema/{{table}}, zava://stores/{{store}}. "
+            + (persona == "head-office" ? "list_stores names the stores." : $"Your stores: {persona.Split('-')[0]}."), error.Message.Replace("Did you mean zava://stores/{store}? ", "", StringComparison.Ordinal));
     }
 
     [Theory]
