@@ -32,7 +32,8 @@ isolation.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.D
 }, cancellationToken));
 
 var statements = new Option<long>("--statements") { Description = "How many", DefaultValueFactory = _ => 1_000_000 };
-var soak = new Command("soak", "Many callers of many stores on one pool, with cancelled and failing statements and sessions that are cut") { statements };
+var fuzz = new Option<int>("--fuzz") { Description = "How many hostile requests to a server over HTTP", DefaultValueFactory = _ => 100_000 };
+var soak = new Command("soak", "Many callers of many stores on one pool, with cancelled and failing statements and sessions that are cut; then hostile requests") { statements, fuzz };
 soak.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
 {
     var total = parsed.GetValue(statements);
@@ -45,7 +46,18 @@ soak.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Databa
     AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
         $"{report.Statements:N0} statements in {watch.Elapsed.TotalSeconds:N0} s: {report.Rows:N0} rows, {report.Cancelled:N0} cancelled, {report.Failed:N0} failed, {report.Cut:N0} sessions cut.");
     AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"Rows of a wrong store: {report.WrongRows:N0}");
-    return (report, report.WrongRows == 0);
+
+    var hostile = await AnsiConsole.Progress().StartAsync(progress =>
+    {
+        var task = progress.AddTask("Hostile requests", maxValue: parsed.GetValue(fuzz));
+        return FuzzSoak.RunAsync(database, parsed.GetValue(fuzz), done => task.Value = done, cancellationToken);
+    });
+    AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"{hostile.Requests:N0} hostile requests, by status: {string.Join(", ", hostile.Statuses.Select(pair => $"{pair.Key}: {pair.Value:N0}"))}.");
+    AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
+        $"Managed heap after a tenth {hostile.HeapAtTenth:N1} MB, at the end {hostile.HeapAtEnd:N1} MB; resident {hostile.ResidentAtTenth:N0} and {hostile.ResidentAtEnd:N0} MB: {(hostile.IsFlat ? "flat" : "it grows")}.");
+    foreach (var fault in hostile.Faults)
+        AnsiConsole.MarkupLineInterpolated($"[red]{fault}[/]");
+    return (new { report, hostile }, report.WrongRows == 0 && hostile.Faults.Count == 0 && hostile.IsFlat);
 }, cancellationToken));
 
 var scales = new Option<int[]>("--scales")
