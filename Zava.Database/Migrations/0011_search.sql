@@ -191,6 +191,8 @@ BEGIN
                     SELECT v.word
                       FROM unnest(stores) AS s (store)
                       JOIN retail.search_vocabulary v ON v.store_id = s.store AND v.word OPERATOR(public.%) word
+                     -- Fingers slip in the middle of a word; without this, a xylophone is a phone.
+                     WHERE left(v.word, 1) = left(word, 1)
                      GROUP BY v.word ORDER BY public.similarity(v.word, word) DESC, v.word LIMIT 4);
                 -- One word of which nothing is known, and no product has them all.
                 IF cardinality(readings) = 0 THEN

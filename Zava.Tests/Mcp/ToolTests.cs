@@ -53,7 +53,7 @@ public sealed class ToolTests(SeededServer shop) : IClassFixture<SeededServer>
     {
         var arguments = new Dictionary<string, object?> { ["query"] = "gift for a child who likes space", ["limit"] = 7 };
         var answer = await AnswerAsync("seattle-manager", "semantic_search_products", arguments);
-        double[] scores = [.. answer.GetProperty("products").EnumerateArray().Select(product => product.GetProperty("similarity_score").GetDouble())];
+        double[] scores = [.. answer.GetProperty("products").EnumerateArray().Select(product => product.GetProperty("score").GetDouble())];
         Assert.Equal(7, scores.Length);
         Assert.Equal(scores.OrderDescending(), scores);
         Assert.Equal(answer.GetRawText(), (await AnswerAsync("seattle-manager", "semantic_search_products", arguments)).GetRawText());

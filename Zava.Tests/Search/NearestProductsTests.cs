@@ -1,0 +1,103 @@
+using Npgsql;
+using Zava.Database;
+using Zava.Tests.Infrastructure;
+
+namespace Zava.Tests.Search;
+
+/// <summary>The two ways to the nearest products: looking at every vector, and walking over the index.</summary>
+public sealed class NearestProductsTests(NearestProductsTests.Shop shop) : IClassFixture<NearestProductsTests.Shop>
+{
+    /// <summary>A store of 6,000 products and one of 40, with vectors around 50 centres, as products come in kinds.</summary>
+    public sealed class Shop(DatabaseTemplate template) : IAsyncLifetime
+    {
+        public const int Large = 6_000;
+
+        public TestDatabase Database { get; private set; } = null!;
+
+        public async ValueTask InitializeAsync()
+        {
+            Database = await template.CreateDatabaseAsync();
+            // Without the triggers, which audit each row and queue it to be embedded.
+            await Database.ExecuteAsync($"""
+                SET session_replication_role = replica;
+                UPDATE retail.embedding_models SET state = 'inactive' WHERE state = 'active';
+                INSERT INTO retail.embedding_models (embedding_model, dimensions, state) VALUES ('test-model', 16, 'active');
+                SELECT setseed(0.5);
+                INSERT INTO retail.products (store_id, sku, product_name, price, current_stock, is_active, tags)
+                SELECT CASE WHEN n <= {Large} THEN 'seattle' ELSE 'redmond' END, 'N-' || n, 'Thing ' || n, n % 100, n % 3, n % 10 > 0,
+                       CASE WHEN n % 500 = 1 THEN ARRAY['rare'] ELSE ARRAY['common'] END
+                  FROM generate_series(1, {Large + 40}) AS n;
+                WITH centres AS MATERIALIZED (SELECT k, array_agg(random() - .5 ORDER BY d) AS at FROM generate_series(0, 49) AS k, generate_series(1, 16) AS d GROUP BY k)
+                INSERT INTO retail.product_embeddings (store_id, product_id, embedding_text, embedding, embedding_model)
+                SELECT p.store_id, p.product_id, 'x', (SELECT array_agg((c.at[d] + (random() - .5) * .3)::real) FROM generate_series(1, 16) AS d)::public.vector::public.halfvec, 'test-model'
+                  FROM retail.products p JOIN centres c ON c.k = substr(p.sku, 3)::integer % 50;
+                ANALYZE retail.product_embeddings;
+                CREATE INDEX ON retail.product_embeddings USING hnsw ((embedding::public.halfvec(16)) public.halfvec_cosine_ops) WHERE embedding_model = 'test-model';
+                RESET session_replication_role
+                """);
+        }
+
+        public async Task<string[]> NearestAsync(string function, string store, string filter, int count)
+        {
+            await using var connection = await Database.As(DatabaseRole.Application).OpenConnectionAsync(TestContext.Current.CancellationToken);
+            await connection.ExecuteAsync("BEGIN");
+            await connection.ScalarAsync("SELECT retail.set_store_context($1)",
+                new ContextSealer(Database.Key, TimeProvider.System).Seal(new(StoreSet.Of(store), "user", "test"), connection.ProcessID));
+            var found = await connection.ReadAllAsync($"""
+                SELECT string_agg(product_id::text, ',' ORDER BY distance, product_id) FROM retail.{function}(
+                    (SELECT embedding FROM retail.product_embeddings WHERE store_id = '{store}' ORDER BY product_id LIMIT 1),
+                    'test-model', ARRAY['{store}'], {filter}, {count})
+                """);
+            return found.Trim().Split(',', StringSplitOptions.RemoveEmptyEntries);
+        }
+
+        public ValueTask DisposeAsync() => Database.DisposeAsync();
+    }
+
+    const string NoFilter = "NULL";
+    const string Rare = "ROW(NULL, NULL, NULL, NULL, NULL, ARRAY['rare'], NULL)::retail.product_filter";
+    const string Cheap = "ROW(NULL, NULL, NULL, 90, NULL, NULL, NULL)::retail.product_filter";
+
+    [Theory]
+    [InlineData("seattle", NoFilter)]
+    [InlineData("seattle", Cheap)]
+    [InlineData("redmond", NoFilter)]
+    public async Task The_index_finds_what_the_scan_finds(string store, string filter)
+    {
+        var exact = await shop.NearestAsync("nearest_by_scan", store, filter, 20);
+        var found = await shop.NearestAsync("nearest_by_index", store, filter, 20);
+        Assert.Equal(20, exact.Length);
+        Assert.InRange(found.Intersect(exact).Count(), 19, 20);
+    }
+
+    [Theory]
+    [InlineData("seattle", NoFilter, 50)]
+    [InlineData("seattle", Cheap, 50)]
+    [InlineData("seattle", Rare, 10)]
+    [InlineData("redmond", NoFilter, 36)]
+    public async Task A_page_is_filled_as_long_as_there_are_products(string store, string filter, int rows) =>
+        Assert.Equal(rows, (await shop.NearestAsync("nearest_products", store, filter, 50)).Length);
+
+    [Fact]
+    public async Task Which_way_follows_from_the_rows_that_count()
+    {
+        await shop.Database.ExecuteAsync("ALTER FUNCTION retail.nearest_by_index RENAME TO walk");
+        try
+        {
+            // Few rows: the index is not asked, and its absence not noticed.
+            Assert.Equal(36, (await shop.NearestAsync("nearest_products", "redmond", NoFilter, 50)).Length);
+            Assert.Equal(10, (await shop.NearestAsync("nearest_products", "seattle", Rare, 50)).Length);
+            Assert.Equal(PostgresErrorCodes.UndefinedFunction,
+                (await Assert.ThrowsAsync<PostgresException>(() => shop.NearestAsync("nearest_products", "seattle", NoFilter, 50))).SqlState);
+        }
+        finally
+        {
+            await shop.Database.ExecuteAsync("ALTER FUNCTION retail.walk RENAME TO nearest_by_index");
+        }
+    }
+
+    [Fact]
+    public async Task Products_that_are_no_longer_sold_are_not_found() =>
+        Assert.Equal(0L, await shop.Database.ScalarAsync<long>("SELECT count(*) FROM retail.products WHERE NOT is_active AND product_id = ANY ($1)",
+            (await shop.NearestAsync("nearest_products", "redmond", NoFilter, 50)).Select(Guid.Parse).ToArray()));
+}
