@@ -16,15 +16,13 @@ static class FuzzSoak
     /// <param name="Requests">That were sent.</param>
     /// <param name="Statuses">How many were answered with which status.</param>
     /// <param name="Faults">What must not be.</param>
-    /// <param name="HeapAtTenth">Managed memory after a tenth of the requests, collected, in MB.</param>
-    /// <param name="HeapAtEnd">And at the end.</param>
-    /// <param name="ResidentAtTenth">Memory of the process, in MB.</param>
-    /// <param name="ResidentAtEnd">And at the end.</param>
+    /// <param name="Heap">Managed memory after each tenth of the requests, collected, and after the first and last when it has been quiet for a while, in MB.</param>
+    /// <param name="Resident">Memory of the process then, in MB.</param>
     public sealed record Report(
-        int Requests, IReadOnlyDictionary<int, int> Statuses, IReadOnlyList<string> Faults, double HeapAtTenth, double HeapAtEnd, double ResidentAtTenth, double ResidentAtEnd)
+        int Requests, IReadOnlyDictionary<int, int> Statuses, IReadOnlyList<string> Faults, IReadOnlyList<double> Heap, IReadOnlyList<double> Resident)
     {
         /// <summary>Whether neither grew by more than a quarter and what a collector may hold on to.</summary>
-        public bool IsFlat => HeapAtEnd <= HeapAtTenth * 1.25 + 10 && ResidentAtEnd <= ResidentAtTenth * 1.25 + 100;
+        public bool IsFlat => Heap[^1] <= Heap[0] * 1.25 + 10 && Resident[^1] <= Resident[0] * 1.25 + 100;
     }
 
     public static async Task<Report> RunAsync(BenchmarkDatabase database, int requests, Action<int> report, CancellationToken cancellationToken)
@@ -45,16 +43,23 @@ static class FuzzSoak
         await server.StartAsync(cancellationToken);
         var (address, token) = (new Uri(new Uri(server.Urls.First()), "/mcp"), server.Services.GetRequiredService<DevelopmentIssuer>().Issue(Persona.All.Single(persona => persona.Name == "head-office")));
 
-        var first = await Fuzz.RunAsync(address, token, requests / 10, seed: 1, report, cancellationToken);
-        var (heapAtTenth, residentAtTenth) = Memory();
-        var rest = await Fuzz.RunAsync(address, token, requests - (requests / 10), seed: 2, done => report((requests / 10) + done), cancellationToken);
-        var (heapAtEnd, residentAtEnd) = Memory();
+        var parts = new List<Fuzz.Report>();
+        var memory = new List<(double Heap, double Resident)>();
+        for (var tenth = 0; tenth < 10; tenth++)
+        {
+            var before = tenth * (requests / 10);
+            parts.Add(await Fuzz.RunAsync(address, token, requests / 10, seed: tenth + 1, done => report(before + done), cancellationToken));
+            // Shared pools of arrays give back what has not been used for a minute; what is still there then is held.
+            if (tenth is 0 or 9)
+                await Task.Delay(TimeSpan.FromSeconds(75), cancellationToken);
+            memory.Add(Memory());
+        }
         await server.StopAsync(cancellationToken);
         folder.Delete(recursive: true);
         return new(
-            first.Requests + rest.Requests,
-            first.Statuses.Concat(rest.Statuses).GroupBy(pair => pair.Key, pair => pair.Value).OrderBy(status => status.Key).ToDictionary(status => status.Key, status => status.Sum()),
-            [.. first.Faults, .. rest.Faults], heapAtTenth, heapAtEnd, residentAtTenth, residentAtEnd);
+            parts.Sum(part => part.Requests),
+            parts.SelectMany(part => part.Statuses).GroupBy(pair => pair.Key, pair => pair.Value).OrderBy(status => status.Key).ToDictionary(status => status.Key, status => status.Sum()),
+            [.. parts.SelectMany(part => part.Faults)], [.. memory.Select(at => at.Heap)], [.. memory.Select(at => at.Resident)]);
     }
 
     static (double Heap, double Resident) Memory()

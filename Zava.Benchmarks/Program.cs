@@ -54,7 +54,7 @@ soak.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Databa
     });
     AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture, $"{hostile.Requests:N0} hostile requests, by status: {string.Join(", ", hostile.Statuses.Select(pair => $"{pair.Key}: {pair.Value:N0}"))}.");
     AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
-        $"Managed heap after a tenth {hostile.HeapAtTenth:N1} MB, at the end {hostile.HeapAtEnd:N1} MB; resident {hostile.ResidentAtTenth:N0} and {hostile.ResidentAtEnd:N0} MB: {(hostile.IsFlat ? "flat" : "it grows")}.");
+        $"Managed heap after each tenth, MB: {string.Join(' ', hostile.Heap.Select(Tenth))}; resident: {string.Join(' ', hostile.Resident.Select(Number))}: {(hostile.IsFlat ? "flat" : "it grows")}.");
     foreach (var fault in hostile.Faults)
         AnsiConsole.MarkupLineInterpolated($"[red]{fault}[/]");
     return (new { report, hostile }, report.WrongRows == 0 && hostile.Faults.Count == 0 && hostile.IsFlat);

@@ -76,9 +76,9 @@ sealed class MessageCheck(RequestDelegate next)
         {
             return Utf8.IsValid(text.Span) ? JsonDocument.Parse(text, Strict) : null;
         }
-        catch (JsonException)
+        catch (Exception malformed) when (malformed is JsonException or InvalidOperationException)
         {
-            return null;
+            return null; // the latter: a name with half of a surrogate pair
         }
     }
 
