@@ -9,8 +9,14 @@ public static class Extensions
     public static TBuilder AddEmbeddingWorker<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         builder.AddZavaDatabase();
-        builder.AddZavaEmbeddings();
-        builder.Services.AddSingleton<EmbeddingQueue>();
+        builder.AddZavaEmbeddings(retries: 0); // ProviderClient says why
+        builder.Services.AddOptions<EmbeddingWorkerOptions>()
+            .BindConfiguration(EmbeddingWorkerOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
+            .ValidateDataAnnotations()
+            .ValidateOnStart();
+        builder.Services.AddSingleton<WorkerHealth>();
+        builder.Services.AddSingleton<WorkerMetrics>();
+        builder.Services.AddHealthChecks().AddCheck<WorkerHealth>("embedding");
         builder.Services.AddHostedService<EmbeddingWorkerService>();
         return builder;
     }

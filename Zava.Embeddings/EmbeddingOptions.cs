@@ -13,6 +13,14 @@ public sealed class EmbeddingOptions : IValidatableObject
 
     public OpenAIOptions OpenAI { get; set; } = new();
 
+    /// <summary>The model that these settings name.</summary>
+    internal EmbeddingModel Model => Provider == "openai"
+        ? new(OpenAI.Model, OpenAI.Dimensions)
+        : new(UniversalSentenceEncoder.ModelId, UniversalSentenceEncoder.Dimensions);
+
+    /// <summary>A model to change to, configured like this one; both are embedded with, and search uses the active one.</summary>
+    public EmbeddingOptions? Next { get; set; }
+
     public sealed class OpenAIOptions
     {
         public string? ApiKey { get; set; }
@@ -28,6 +36,17 @@ public sealed class EmbeddingOptions : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
+        if (Next is not null)
+        {
+            var wrong = new List<ValidationResult>();
+            Validator.TryValidateObject(Next, new(Next), wrong, validateAllProperties: true);
+            foreach (var result in wrong)
+                yield return new($"Embeddings:Next: {result.ErrorMessage}");
+            if (Next.Next is not null)
+                yield return new("Embeddings:Next:Next is one too many: a model is changed to one other.");
+            if (Next.Model == Model)
+                yield return new($"Embeddings:Next names the model '{Model.Name}', which is the one that it should follow.");
+        }
         if (Provider != "openai")
             yield break;
         if (string.IsNullOrWhiteSpace(OpenAI.ApiKey))

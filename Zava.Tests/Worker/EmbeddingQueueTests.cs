@@ -1,5 +1,5 @@
-using Microsoft.Extensions.AI;
 using Npgsql;
+using Pgvector;
 using Zava.Database;
 using Zava.Embeddings;
 using Zava.EmbeddingWorker;
@@ -21,7 +21,7 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
     {
         _database = await template.CreateDatabaseAsync();
         _queue = new(_database.As(DatabaseRole.Worker), Model);
-        await _queue.ActivateModelAsync(Cancellation);
+        Assert.Equal("active", await _queue.RegisterModelAsync(Cancellation));
     }
 
     public ValueTask DisposeAsync() => _database.DisposeAsync();
@@ -33,8 +33,8 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
 
     Task<List<ClaimedText>> ClaimAsync(Guid claim, int count = 10) => _queue.ClaimAsync(claim, count, TimeSpan.FromMinutes(1), Cancellation);
 
-    static Embedding<float>[] VectorsFor(IReadOnlyCollection<ClaimedText> claimed, float value = 1) =>
-        [.. claimed.Select(_ => new Embedding<float>(Enumerable.Repeat(value, 512).ToArray()))];
+    Task<int> CompleteAsync(Guid claim, IEnumerable<ClaimedText> claimed, float value = 1) => _queue.CompleteAsync(
+        claim, [.. claimed.Select(text => (text, new HalfVector(Enumerable.Repeat((Half)value, 512).ToArray())))], Cancellation);
 
     [Fact]
     public async Task A_new_product_is_queued_with_its_text()
@@ -78,7 +78,7 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         await AddAsync("A", "redmond");
         var claim = Guid.NewGuid();
         var claimed = await ClaimAsync(claim);
-        Assert.Equal(2, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancellation));
+        Assert.Equal(2, await CompleteAsync(claim, claimed));
         Assert.Equal(0, await QueuedAsync());
         Assert.Equal(2L, await _database.ScalarAsync<long>("SELECT count(*) FROM retail.product_embeddings e JOIN retail.products USING (store_id, product_id) WHERE vector_dims(embedding) = 512"));
     }
@@ -106,7 +106,7 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         var claim = Guid.NewGuid();
         var claimed = await ClaimAsync(claim);
         await _database.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup'");
-        Assert.Equal(0, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancellation));
+        Assert.Equal(0, await CompleteAsync(claim, claimed));
         Assert.StartsWith("Cup", Assert.Single(await ClaimAsync(Guid.NewGuid())).Text);
     }
 
@@ -118,9 +118,9 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         var old = await ClaimAsync(slow);
         await _database.ExecuteAsync("UPDATE retail.embedding_queue SET available_at = now() - interval '1 second'");
         var claimed = await ClaimAsync(quick);
-        Assert.Equal(1, await _queue.CompleteAsync(quick, claimed, VectorsFor(claimed, 2), Cancellation));
+        Assert.Equal(1, await CompleteAsync(quick, claimed, 2));
         await _database.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup'");
-        Assert.Equal(0, await _queue.CompleteAsync(slow, old, VectorsFor(old), Cancellation));
+        Assert.Equal(0, await CompleteAsync(slow, old));
         Assert.Equal(1, await QueuedAsync());
     }
 
@@ -130,42 +130,53 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         await AddAsync("A");
         var claim = Guid.NewGuid();
         var claimed = await ClaimAsync(claim);
-        await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancellation);
+        await CompleteAsync(claim, claimed);
         await _database.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup'");
         await _database.ExecuteAsync("DELETE FROM retail.products");
         Assert.Equal(0L, await _database.ScalarAsync<long>("SELECT (SELECT count(*) FROM retail.embedding_queue) + (SELECT count(*) FROM retail.product_embeddings)"));
     }
 
     [Fact]
-    public async Task A_failed_claim_pauses_and_keeps_the_reason_and_a_released_one_does_not()
+    public async Task A_refused_text_pauses_keeps_the_reason_and_is_a_dead_letter_at_the_last_attempt()
     {
         await AddAsync("A");
-        var failed = Guid.NewGuid();
-        await ClaimAsync(failed);
-        await _queue.ReleaseAsync(failed, "provider said no", Cancellation);
+        for (var attempt = 1; attempt <= 2; attempt++)
+        {
+            var claim = Guid.NewGuid();
+            var claimed = await ClaimAsync(claim);
+            Assert.Equal(attempt == 2 ? 1 : 0, await _queue.RefuseAsync(claim, [(Assert.Single(claimed), "no")], 2, Cancellation));
+            Assert.Empty(await ClaimAsync(Guid.NewGuid()));
+            Assert.Equal($"no after {attempt}", await _database.ScalarAsync<string>("SELECT last_error || ' after ' || attempts FROM retail.embedding_queue WHERE available_at > now() + interval '1 second'"));
+            await _database.ExecuteAsync("UPDATE retail.embedding_queue SET available_at = now() - interval '1 second'");
+        }
         Assert.Empty(await ClaimAsync(Guid.NewGuid()));
-        Assert.Equal("provider said no after 1", await _database.ScalarAsync<string>("SELECT last_error || ' after ' || attempts FROM retail.embedding_queue"));
 
-        await _database.ExecuteAsync("UPDATE retail.embedding_queue SET available_at = now() - interval '1 second'");
+        // Another text is another chance.
+        await _database.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup'");
+        Assert.Single(await ClaimAsync(Guid.NewGuid()));
+        Assert.Equal(0, await _database.ScalarAsync<int>("SELECT attempts FROM retail.embedding_queue WHERE dead_since IS NULL AND last_error IS NULL"));
+    }
+
+    [Fact]
+    public async Task A_claim_that_is_given_back_is_claimed_again_at_once()
+    {
+        await AddAsync("A");
         var stopped = Guid.NewGuid();
         await ClaimAsync(stopped);
-        await _queue.ReleaseAsync(stopped, null, Cancellation);
+        Assert.Equal(1, await _queue.ReleaseAsync(stopped, null, Cancellation));
         Assert.Single(await ClaimAsync(Guid.NewGuid()));
     }
 
     [Theory]
-    [InlineData(511, 1f)]
-    [InlineData(512, 0f)]
-    [InlineData(512, float.NaN)]
-    [InlineData(512, 1e30f)]
-    public async Task A_vector_that_is_none_is_refused(int length, float value)
+    [InlineData(511, 1f, "511 dimensions; 'universal-sentence-encoder-lite' has 512")]
+    [InlineData(512, 0f, "zeros")]
+    [InlineData(512, float.NaN, "not finite")]
+    [InlineData(512, 1e30f, "not finite")]
+    public void A_vector_that_is_none_is_refused(int length, float value, string reason)
     {
-        await AddAsync("A");
-        var claim = Guid.NewGuid();
-        var claimed = await ClaimAsync(claim);
-        await Assert.ThrowsAsync<InvalidDataException>(() => _queue.CompleteAsync(claim, claimed,
-            [new(Enumerable.Repeat(value, length).ToArray())], Cancellation));
-        Assert.Equal(1, await QueuedAsync());
+        var (vector, problem) = VectorCheck.Read(Enumerable.Repeat(value, length).ToArray(), Model);
+        Assert.Null(vector);
+        Assert.Contains(reason, problem);
     }
 
     [Fact]
@@ -178,7 +189,7 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         await using var editor = await _database.As(null).OpenConnectionAsync(Cancellation);
         await editor.ExecuteAsync("BEGIN");
         await editor.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup' WHERE sku = 'B'");
-        Assert.Equal(1, await _queue.CompleteAsync(claim, claimed, VectorsFor(claimed), Cancellation));
+        Assert.Equal(1, await CompleteAsync(claim, claimed));
         await editor.ExecuteAsync("UPDATE retail.products SET product_name = 'Cup' WHERE sku = 'A'");
         await editor.ExecuteAsync("COMMIT");
         Assert.All(await ClaimAsync(Guid.NewGuid()), text => Assert.StartsWith("Cup", text.Text));
@@ -191,7 +202,9 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         await seller.ExecuteAsync("BEGIN");
         await seller.ExecuteAsync("INSERT INTO retail.products (store_id, sku, product_name, price) VALUES ('seattle', 'A', 'Mug', 1)");
         var other = new EmbeddingQueue(_database.As(DatabaseRole.Worker), new("text-embedding-3-small", 1536));
-        await other.ActivateModelAsync(Cancellation);
+        Assert.Equal("inactive", await other.RegisterModelAsync(Cancellation));
+        Assert.Equal(0, await other.EnqueueMissingAsync(Cancellation));
+        await _database.ExecuteAsync("UPDATE retail.embedding_models SET state = 'standby' WHERE embedding_model = 'text-embedding-3-small'");
         Assert.Equal(0, await other.EnqueueMissingAsync(Cancellation));
         await seller.ExecuteAsync("COMMIT");
         Assert.Equal(1, await other.EnqueueMissingAsync(Cancellation));
@@ -207,7 +220,7 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
     [Fact]
     public async Task A_known_model_with_other_dimensions_is_refused() =>
         Assert.Contains("512 dimensions, but 256", (await Assert.ThrowsAsync<DatabaseSetupException>(() =>
-            new EmbeddingQueue(_database.As(DatabaseRole.Worker), Model with { Dimensions = 256 }).ActivateModelAsync(Cancellation))).Message);
+            new EmbeddingQueue(_database.As(DatabaseRole.Worker), Model with { Dimensions = 256 }).RegisterModelAsync(Cancellation))).Message);
 
     [Fact]
     public async Task The_worker_login_sees_no_customer_no_sale_and_no_price()
@@ -215,7 +228,8 @@ public sealed class EmbeddingQueueTests(DatabaseTemplate template) : IAsyncLifet
         await AddAsync("A");
         await using var connection = await _database.As(DatabaseRole.Worker).OpenConnectionAsync(Cancellation);
         foreach (var sql in (string[])["SELECT count(*) FROM retail.customers", "SELECT count(*) FROM retail.sales_transactions",
-            "SELECT price FROM retail.products", "UPDATE retail.products SET product_name = 'x'", "SELECT count(*) FROM retail.audit_log",
+            "SELECT price FROM retail.products", "UPDATE retail.products SET product_name = 'x'", "UPDATE retail.embedding_queue SET store_id = 'redmond'",
+            "UPDATE retail.product_embeddings SET product_id = gen_random_uuid()", "DELETE FROM retail.product_embeddings", "SELECT count(*) FROM retail.audit_log",
             "SELECT count(*) FROM retail.context_keys", "SELECT retail.set_store_context('x')"])
             Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, (await Assert.ThrowsAsync<PostgresException>(() => connection.ReadAllAsync(sql))).SqlState);
     }

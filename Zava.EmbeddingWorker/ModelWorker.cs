@@ -1,0 +1,183 @@
+using System.Diagnostics;
+using Npgsql;
+using Pgvector;
+using Polly;
+using Zava.Embeddings;
+
+namespace Zava.EmbeddingWorker;
+
+/// <summary>Keeps the vectors of one model current: claims, embeds, stores.</summary>
+sealed class ModelWorker(
+    EmbeddingProvider provider, NpgsqlDataSource dataSource, EmbeddingWorkerOptions options, WorkerHealth health, WorkerMetrics metrics, ILogger logger)
+    : IDisposable
+{
+    // A notification wakes the worker at once; the timer is for those that a broken connection lost, and for pauses.
+    internal static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
+
+    // Reads every product's text, and finds something only when a model is new or the text is prepared differently.
+    static readonly TimeSpan EnqueueMissingInterval = TimeSpan.FromMinutes(5);
+
+    static readonly TimeSpan BacklogInterval = TimeSpan.FromSeconds(15);
+
+    // Long enough for an editor's second thoughts.
+    static readonly TimeSpan KeepReplaced = TimeSpan.FromDays(30);
+
+    static readonly ActivitySource Activities = new("Zava.EmbeddingWorker");
+
+    // What was paid for is not thrown away because somebody was in the way for a moment.
+    static readonly ResiliencePipeline Storing = new ResiliencePipelineBuilder().AddRetry(new()
+    {
+        ShouldHandle = new PredicateBuilder().Handle<NpgsqlException>(failed => failed.IsTransient),
+        MaxRetryAttempts = 5,
+        Delay = TimeSpan.FromMilliseconds(200),
+        BackoffType = DelayBackoffType.Exponential,
+        UseJitter = true,
+    }).Build();
+
+    readonly string _model = provider.Model.Name;
+    readonly EmbeddingQueue _queue = new(dataSource, provider.Model);
+    readonly ProviderClient _client = new(provider, options, health, metrics, TimeProvider.System);
+
+    /// <summary>Works until it is stopped or the database fails.</summary>
+    public async Task RunAsync(CancellationToken stoppingToken)
+    {
+        // Listening comes before the first look at the queue, or a product added in between would wait for the timer.
+        await using var listener = await dataSource.OpenConnectionAsync(stoppingToken);
+        await using (var listen = new NpgsqlCommand($"LISTEN {EmbeddingQueue.Channel}", listener))
+            await listen.ExecuteNonQueryAsync(stoppingToken);
+
+        var (lookedForMissing, lookedAtBacklog) = (default(long?), default(long?));
+        while (true)
+        {
+            if (IsDue(ref lookedForMissing, EnqueueMissingInterval))
+            {
+                if (await _queue.RegisterModelAsync(stoppingToken) == "inactive")
+                {
+                    health.Report(_model, $"Nothing is embedded with {_model}: another model is active. To change to it, run ./zava embeddings add {_model} {provider.Model.Dimensions}; see docs/embedding-pipeline.md.");
+                    lookedForMissing = null;
+                    await Task.Delay(PollInterval, stoppingToken);
+                    continue;
+                }
+                if (_client.Pause == TimeSpan.Zero)
+                    health.Report(_model, problem: null);
+                logger.LogInformation("{Count} products without a current embedding of {Model} were queued", await _queue.EnqueueMissingAsync(stoppingToken), _model);
+                await _queue.ForgetReplacedAsync(KeepReplaced, stoppingToken);
+            }
+            if (IsDue(ref lookedAtBacklog, BacklogInterval))
+                metrics.Backlog(_model, await _queue.BacklogAsync(stoppingToken));
+
+            if (_client.Pause is { Ticks: > 0 } pause)
+                await Task.Delay(pause < PollInterval ? pause : PollInterval, stoppingToken);
+            else if (!await ProcessBatchAsync(stoppingToken))
+                await listener.WaitAsync(PollInterval, stoppingToken);
+        }
+    }
+
+    static bool IsDue(ref long? last, TimeSpan interval)
+    {
+        if (last is { } before && Stopwatch.GetElapsedTime(before) < interval)
+            return false;
+        last = Stopwatch.GetTimestamp();
+        return true;
+    }
+
+    /// <summary>Claims and embeds one batch.</summary>
+    /// <returns>Whether there may be more to do at once.</returns>
+    async Task<bool> ProcessBatchAsync(CancellationToken stoppingToken)
+    {
+        var (claimId, started) = (Guid.NewGuid(), Stopwatch.GetTimestamp());
+        var claimed = await _queue.ClaimAsync(claimId, options.BatchSize, options.Lease, stoppingToken);
+        if (claimed.Count == 0)
+            return false;
+
+        using var activity = Activities.StartActivity("embed products");
+        activity?.SetTag("zava.products", claimed.Count).SetTag("zava.embedding_model", _model);
+        using var spans = new ChangeSpans(Activities, claimed, _model);
+        metrics.Claimed(_model, claimed);
+        try
+        {
+            await using (new Heartbeat(_queue, claimId, options.Lease, logger))
+                await EmbedAsync(claimId, claimed, stoppingToken);
+            metrics.Batch(_model, Stopwatch.GetElapsedTime(started));
+            return true;
+        }
+        catch (Exception failed)
+        {
+            activity?.SetStatus(ActivityStatusCode.Error);
+            await GiveBackAsync(claimId, failed is OperationCanceledException ? null : $"the worker failed ({failed.GetType().Name})");
+            throw;
+        }
+    }
+
+    async Task EmbedAsync(Guid claimId, List<ClaimedText> claimed, CancellationToken stoppingToken)
+    {
+        var known = claimed.Where(text => text.Known is not null).ToList();
+        if (known.Count > 0)
+        {
+            await StoreAsync(claimId, [.. known.Select(text => (text, text.Known!))], stoppingToken);
+            metrics.Reused(_model, known);
+        }
+
+        var embedder = new TextEmbedder(_client, provider.Model, options.RequestCharacters);
+        // One text of a store once, however many products have it.
+        var wanted = claimed.Where(text => text.Known is null).GroupBy(text => (text.StoreId, text.Text)).Select(same => same.ToList()).ToList();
+        for (var from = 0; from < wanted.Count;)
+        {
+            var part = wanted.GetRange(from, embedder.Fitting(wanted.Skip(from).Select(same => same[0].Text)));
+            from += part.Count;
+            // No connection is held while the provider works.
+            var result = await embedder.EmbedAsync([.. part.Select(same => same[0].Text)], stoppingToken);
+            metrics.Tokens(_model, result.Tokens);
+
+            var embedded = part.Zip(result.Vectors).Where(pair => pair.Second is not null).ToList();
+            if (embedded.Count > 0)
+            {
+                await StoreAsync(claimId, [.. embedded.SelectMany(pair => pair.First.Select(text => (text, pair.Second!)))], stoppingToken);
+                metrics.Embedded(_model, embedded.Select(pair => pair.First[0]));
+                metrics.Reused(_model, embedded.SelectMany(pair => pair.First.Skip(1)));
+            }
+            var refused = part.Zip(result.Refusals).Where(pair => pair.Second is not null).SelectMany(pair => pair.First.Select(text => (Text: text, Reason: pair.Second!))).ToList();
+            if (refused.Count > 0)
+                await RefuseAsync(claimId, refused, stoppingToken);
+            if (result.Down is not null)
+            {
+                if (_client.Pause == TimeSpan.Zero)
+                    _client.Close(options.Pause, result.Down);
+                await _queue.ReleaseAsync(claimId, result.Down, stoppingToken);
+                return;
+            }
+        }
+    }
+
+    async Task StoreAsync(Guid claimId, List<(ClaimedText, HalfVector)> embedded, CancellationToken stoppingToken)
+    {
+        var current = await Storing.ExecuteAsync(async token => await _queue.CompleteAsync(claimId, embedded, token), stoppingToken);
+        logger.LogInformation("Stored {Current} of {Embedded} embeddings of {Model}; the other products were changed meanwhile", current, embedded.Count, _model);
+    }
+
+    async Task RefuseAsync(Guid claimId, List<(ClaimedText Text, string Reason)> refused, CancellationToken stoppingToken)
+    {
+        var dead = await _queue.RefuseAsync(claimId, refused, options.MaximumAttempts, stoppingToken);
+        metrics.Refused(_model, refused.Select(one => one.Text));
+        metrics.Dead(_model, dead);
+        foreach (var (text, reason) in refused)
+            logger.LogWarning("Product {ProductId} of {StoreId} is not embedded with {Model}: {Reason}", text.ProductId, text.StoreId, _model, reason);
+        if (dead > 0)
+            logger.LogError("{Dead} products became dead letters; ./zava embeddings status lists them, and requeue tries them again", dead);
+    }
+
+    // Not with the stopping token: a worker that is stopped should leave its rows to the others at once.
+    async Task GiveBackAsync(Guid claimId, string? reason)
+    {
+        try
+        {
+            await _queue.ReleaseAsync(claimId, reason, CancellationToken.None);
+        }
+        catch (NpgsqlException failed)
+        {
+            logger.LogWarning("A claim could not be given back ({SqlState}); its lease will end", failed.SqlState ?? "no connection");
+        }
+    }
+
+    public void Dispose() => _client.Dispose();
+}
