@@ -3,6 +3,7 @@ using System.ClientModel.Primitives;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using OpenAI;
 
@@ -24,11 +25,12 @@ public static class Extensions
             .ValidateDataAnnotations()
             .ValidateOnStart();
         builder.Services.AddSingleton(services => Options(services).Model);
-        builder.Services.AddEmbeddingGenerator(services => Create(Options(services), retries)).UseOpenTelemetry();
+        // No logger: it would log a provider's answer, which may quote the text.
+        builder.Services.AddEmbeddingGenerator(services => Create(Options(services), retries)).UseOpenTelemetry(NullLoggerFactory.Instance);
         builder.Services.AddSingleton(services => new EmbeddingProviders(
             new(services.GetRequiredService<EmbeddingModel>(), services.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>()),
             Options(services).Next is not { } next ? null
-                : new(next.Model, new EmbeddingGeneratorBuilder<string, Embedding<float>>(Create(next, retries)).UseOpenTelemetry().Build(services))));
+                : new(next.Model, new EmbeddingGeneratorBuilder<string, Embedding<float>>(Create(next, retries)).UseOpenTelemetry(NullLoggerFactory.Instance).Build(services))));
         return builder;
     }
 

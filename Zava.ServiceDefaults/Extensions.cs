@@ -60,7 +60,7 @@ public static class Extensions
     }
 
     /// <summary>Sources and meters of this application and of the libraries that it is made of.</summary>
-    static readonly string[] TelemetryNames = ["Zava.*", ToolErrorTextRemover.Source, "Experimental.Microsoft.Extensions.AI"];
+    static readonly string[] TelemetryNames = ["Zava.*", ToolErrorTextRemover.Source, ToolErrorTextRemover.EmbeddingSource];
 
     /// <summary>Maps <c>/health</c> (may take requests) and <c>/alive</c> (need not be restarted).</summary>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
