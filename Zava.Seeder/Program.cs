@@ -37,10 +37,10 @@ var command = SeedCommand.Create("Migrates the Zava database and loads sample da
         await host.StopAsync(CancellationToken.None);
     }
 });
-command.Subcommands.Add(AuditCommand.Create(_ =>
-{
-    var configuration = Host.CreateApplicationBuilder().Configuration;
-    return Task.FromResult(NpgsqlDataSource.Create(configuration.GetConnectionString(Zava.Database.Extensions.DatabaseName)
-        ?? throw new InvalidOperationException($"ConnectionStrings:{Zava.Database.Extensions.DatabaseName} is not set: verifying needs the login zava_ops or the administrator.")));
-}));
+command.Subcommands.Add(AuditCommand.Create(_ => OpenAsync("verifying needs the login zava_ops or the administrator")));
+command.Subcommands.Add(EmbeddingsCommand.Create(_ => OpenAsync("this needs the login zava_maintenance, or a superuser")));
 return await command.Parse(args).InvokeAsync();
+
+static Task<NpgsqlDataSource> OpenAsync(string need) => Task.FromResult(NpgsqlDataSource.Create(
+    Host.CreateApplicationBuilder().Configuration.GetConnectionString(Zava.Database.Extensions.DatabaseName)
+        ?? throw new InvalidOperationException($"ConnectionStrings:{Zava.Database.Extensions.DatabaseName} is not set: {need}.")));

@@ -136,14 +136,16 @@ static class StandaloneStack
                 await using var command = source.CreateCommand("""
                     SELECT (SELECT count(*) FROM retail.products),
                            (SELECT count(*) FROM retail.product_embeddings e JOIN retail.embedding_models m USING (embedding_model) WHERE m.state = 'active'),
-                           (SELECT count(*) FROM retail.embedding_queue WHERE last_error IS NOT NULL)
+                           (SELECT count(*) FROM retail.embedding_queue WHERE last_error IS NOT NULL),
+                           -- The provider is down, whatever the text.
+                           EXISTS (SELECT FROM retail.embedding_queue WHERE last_error IS NOT NULL AND attempts = 0)
                     """);
                 await using var reader = await command.ExecuteReaderAsync(cancellationToken);
                 await reader.ReadAsync(cancellationToken);
                 var (products, embedded, failed) = (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
                 task.Description = $"Embeddings: {embedded}/{products}";
                 task.Value = products == 0 ? 1 : (double)embedded / products;
-                if (embedded + failed >= products)
+                if (embedded + failed >= products || reader.GetBoolean(3))
                     return (embedded, products);
                 await Task.Delay(200, cancellationToken);
             }
