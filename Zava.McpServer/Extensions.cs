@@ -100,6 +100,7 @@ public static class Extensions
             .WithTools<CustomerTools>(ResultJson)
             .WithTools<WriteTools>(ResultJson)
             .WithTools<QueryTools>(ResultJson)
+            .WithTools<EmbeddingTools>(ResultJson)
             .WithTools<ClockTools>(ResultJson)
             .WithResources<ShopResources>()
             .WithPrompts<ShopPrompts>()
