@@ -12,7 +12,9 @@ namespace Zava.Benchmarks;
 /// <summary>A migrated database on a private PostgreSQL of its own, with the settings of <c>./zava up</c>.</summary>
 sealed class BenchmarkDatabase : IAsyncDisposable
 {
-    readonly PrivatePostgres _postgres;
+    static readonly string[] PostgresSettings = ["shared_buffers=256MB", "maintenance_work_mem=256MB", "max_wal_size=1GB"];
+
+    PrivatePostgres _postgres;
     readonly Dictionary<string, string> _passwords;
     readonly string _name;
 
@@ -31,7 +33,7 @@ sealed class BenchmarkDatabase : IAsyncDisposable
     public static async Task<BenchmarkDatabase> StartAsync(
         string folder, SeedOptions? sampleData, CancellationToken cancellationToken, string name = Database.Extensions.DatabaseName)
     {
-        var postgres = await PrivatePostgres.StartAsync(folder, ["shared_buffers=256MB", "maintenance_work_mem=256MB", "max_wal_size=1GB"], cancellationToken);
+        var postgres = await PrivatePostgres.StartAsync(folder, PostgresSettings, cancellationToken);
         var database = new BenchmarkDatabase(postgres, ((string[])[DatabaseRole.Application, DatabaseRole.Worker, DatabaseRole.Seeder])
             .ToDictionary(login => login, _ => RandomNumberGenerator.GetHexString(32)), name);
         var settings = new Dictionary<string, string?>(database._passwords.Select(login => KeyValuePair.Create($"Database:Passwords:{login.Key}", (string?)login.Value)))
@@ -57,6 +59,15 @@ sealed class BenchmarkDatabase : IAsyncDisposable
         if (login != administrator.Username)
             (administrator.Username, administrator.Password) = (login, _passwords[login]);
         return administrator.ConnectionString;
+    }
+
+    /// <summary>Ends PostgreSQL as a crash would, and starts it again on the same port.</summary>
+    public async Task CrashAsync(CancellationToken cancellationToken)
+    {
+        var port = new NpgsqlConnectionStringBuilder(_postgres.AdministratorConnectionString).Port;
+        _postgres.Crash();
+        await _postgres.DisposeAsync();
+        _postgres = await PrivatePostgres.StartAsync(_postgres.Folder, PostgresSettings, cancellationToken, port);
     }
 
     readonly Dictionary<string, NpgsqlDataSource> _sources = [];

@@ -33,8 +33,10 @@ isolation.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.D
 
 var statements = new Option<long>("--statements") { Description = "How many", DefaultValueFactory = _ => 1_000_000 };
 var fuzz = new Option<int>("--fuzz") { Description = "How many hostile requests to a server over HTTP", DefaultValueFactory = _ => 100_000 };
-var soak = new Command("soak", "Many callers of many stores on one pool, with cancelled and failing statements and sessions that are cut; then hostile requests") { statements, fuzz };
-soak.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
+var kills = new Option<int>("--kills") { Description = "How many embedding workers to kill", DefaultValueFactory = _ => 50 };
+var restarts = new Option<int>("--restarts") { Description = "How often PostgreSQL crashes meanwhile", DefaultValueFactory = _ => 10 };
+var soak = new Command("soak", "Many callers of many stores on one pool, with cancelled and failing statements and sessions that are cut; then hostile requests; then killed workers") { statements, fuzz, kills, restarts };
+soak.SetAction(async (parsed, cancellationToken) => await RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
 {
     var total = parsed.GetValue(statements);
     var watch = Stopwatch.StartNew();
@@ -58,7 +60,7 @@ soak.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Databa
     foreach (var fault in hostile.Faults)
         AnsiConsole.MarkupLineInterpolated($"[red]{fault}[/]");
     return (new { report, hostile }, report.WrongRows == 0 && hostile.Faults.Count == 0 && hostile.IsFlat);
-}, cancellationToken));
+}, cancellationToken) is var failed and > 0 ? failed : await KillAsync(parsed, cancellationToken));
 
 var scales = new Option<int[]>("--scales")
 {
@@ -82,6 +84,17 @@ seed.SetAction(async (parsed, cancellationToken) =>
     return 0;
 });
 
+var embed = new Command("embed", "The embedding pipeline: against the bare generator, with several workers, and with a provider that costs nothing");
+embed.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
+{
+    var lines = await Embedding.RunAsync(database, cancellationToken);
+    var table = new Table().AddColumns("what", "products a second", "of the ideal");
+    foreach (var line in lines)
+        table.AddRow(line.What, Number(line.PerSecond), line.OfIdeal is { } ideal ? string.Create(CultureInfo.InvariantCulture, $"{ideal:0 %}") : "");
+    AnsiConsole.Write(table);
+    return (lines, true);
+}, cancellationToken));
+
 var images = new Option<DirectoryInfo>("--images") { Description = "Where to draw", DefaultValueFactory = _ => new DirectoryInfo(Path.Combine("docs", "images")) };
 var data = new Command("data", "Draws the charts of docs/sample-data.md from a seeded database") { images };
 data.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
@@ -96,11 +109,27 @@ var file = new Option<FileInfo>("--file") { Description = "Where to write", Defa
 var docs = new Command("docs", "Writes docs/tools.md from the server itself") { file };
 docs.SetAction(async (parsed, cancellationToken) => await File.WriteAllTextAsync(parsed.GetValue(file)!.FullName, await ToolReference.WriteAsync(), cancellationToken));
 
-return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, soak, seed, data, docs, json, folder }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, soak, seed, embed, data, docs, json, folder }.Parse(args).InvokeAsync();
 
 static string Number(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
 static string Tenth(double value) => value.ToString("N1", CultureInfo.InvariantCulture);
+
+// Needs a PostgreSQL of its own, to crash.
+async Task<int> KillAsync(ParseResult parsed, CancellationToken cancellationToken)
+{
+    var (workers, crashes) = (parsed.GetValue(kills), parsed.GetValue(restarts));
+    if (workers + crashes == 0)
+        return 0;
+    var report = await AnsiConsole.Progress().StartAsync(progress =>
+    {
+        var task = progress.AddTask("Kills and crashes", maxValue: workers + crashes);
+        return KillSoak.RunAsync(Path.GetFullPath(parsed.GetValue(folder)!.FullName), workers, crashes, products: 3_000, done => task.Value = done, cancellationToken);
+    });
+    AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
+        $"{report.Kills:N0} workers killed, {report.Restarts:N0} crashes of PostgreSQL, {report.Edits:N0} edits, {report.Requests:N0} requests; {report.Products:N0} products with one embedding of their text each, but for {report.Faults:N0} faults.");
+    return report.Faults == 0 ? 0 : 1;
+}
 
 async Task<int> RunAsync<T>(
     ParseResult parsed, SeedOptions? sampleData, string name, Func<BenchmarkDatabase, Task<(T Results, bool Holds)>> measure, CancellationToken cancellationToken)

@@ -33,9 +33,10 @@ public sealed class PrivatePostgres : IAsyncDisposable
     /// <param name="folder">Where it should be; elsewhere if the PostgreSQL user cannot enter it (see <see cref="Folder"/>).</param>
     /// <param name="settings">postgresql.conf settings, as <c>name=value</c>.</param>
     /// <param name="cancellationToken">Gives up waiting and stops the server.</param>
+    /// <param name="port">The port of the loopback to listen on; a free one when left out.</param>
     /// <exception cref="InvalidOperationException">It could not be made or started; the message says why.</exception>
     public static async Task<PrivatePostgres> StartAsync(
-        string folder, IEnumerable<string> settings, CancellationToken cancellationToken)
+        string folder, IEnumerable<string> settings, CancellationToken cancellationToken, int? port = null)
     {
         if (!OperatingSystem.IsLinux())
             throw new InvalidOperationException("A private PostgreSQL is for Linux: start Docker and Zava.AppHost instead (F5).");
@@ -43,9 +44,9 @@ public sealed class PrivatePostgres : IAsyncDisposable
         await RequireAsync(["init", folder], cancellationToken);
 
         var password = (await File.ReadAllTextAsync(Path.Combine(folder, "password"), cancellationToken)).Trim();
-        var port = FreePort();
-        var administrator = AdministratorOf(port, password);
-        var start = StartInfo(["run", folder, port.ToString(), .. settings]);
+        var listen = port ?? FreePort();
+        var administrator = AdministratorOf(listen, password);
+        var start = StartInfo(["run", folder, listen.ToString(CultureInfo.InvariantCulture), .. settings]);
         start.RedirectStandardInput = start.RedirectStandardError = true;
         var server = Process.Start(start)!;
         // Open for as long as the server runs, so it is read line by line and never to its end.
@@ -88,6 +89,14 @@ public sealed class PrivatePostgres : IAsyncDisposable
         RequireAuth = "ScramSHA256",
         Password = password,
     }.ConnectionString;
+
+    /// <summary>Ends PostgreSQL at once, without a checkpoint, so that its next start has to recover.</summary>
+    public void Crash()
+    {
+        var server = int.Parse(File.ReadLines(Path.Combine(Folder, "data", "postmaster.pid")).First(), CultureInfo.InvariantCulture);
+        using var kill = Process.Start("kill", ["-QUIT", $"{server}"]);
+        kill.WaitForExit();
+    }
 
     /// <summary>Asks PostgreSQL for a fast shutdown and waits for it.</summary>
     public async ValueTask DisposeAsync()
