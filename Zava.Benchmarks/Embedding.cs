@@ -49,7 +49,7 @@ static class Embedding
         await ActivateAsync(database, UniversalSentenceEncoder.ModelId, cancellationToken);
         using var worker = Worker(database, new(), encoder);
         await worker.StartAsync(cancellationToken);
-        await DrainedAsync(database, cancellationToken);
+        await CurrentAsync(database, UniversalSentenceEncoder.ModelId, cancellationToken);
         var texts = new List<string>();
         await using (var read = database.Administrator.CreateCommand("SELECT retail.product_embedding_text(product_name, product_description, tags) FROM retail.products ORDER BY store_id, product_id"))
         await using (var reader = await read.ExecuteReaderAsync(cancellationToken))
@@ -91,8 +91,8 @@ static class Embedding
         foreach (var host in hosts)
             await host.StartAsync(cancellationToken);
         // The sample catalogue is embedded first; then all of them listen.
+        await CurrentAsync(database, model, cancellationToken);
         await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
-        await DrainedAsync(database, cancellationToken);
 
         await ExecuteAsync(database, $"INSERT INTO retail.products (store_id, sku, product_name, price) SELECT 'seattle', 'BENCH-' || n, 'Product number ' || n || ' of the benchmark', 1 FROM generate_series(1, {products}) n", cancellationToken);
         var started = Stopwatch.GetTimestamp();
@@ -119,17 +119,24 @@ static class Embedding
     }
 
     static Task ActivateAsync(BenchmarkDatabase database, string model, CancellationToken cancellationToken) => ExecuteAsync(database, $"""
+        DELETE FROM retail.product_embeddings WHERE embedding_model LIKE 'bench-%';
         INSERT INTO retail.embedding_models (embedding_model, dimensions) VALUES ('{model}', {Dimensions}) ON CONFLICT DO NOTHING;
         UPDATE retail.embedding_models SET state = 'inactive' WHERE embedding_model <> '{model}';
         UPDATE retail.embedding_models SET state = 'active' WHERE embedding_model = '{model}';
         DELETE FROM retail.embedding_queue;
         """, cancellationToken);
 
-    static async Task DrainedAsync(BenchmarkDatabase database, CancellationToken cancellationToken)
+    static Task CurrentAsync(BenchmarkDatabase database, string model, CancellationToken cancellationToken) => UntilNoneAsync(
+        database, $"SELECT EXISTS (SELECT FROM retail.products p WHERE NOT EXISTS (SELECT FROM retail.product_embeddings e WHERE e.store_id = p.store_id AND e.product_id = p.product_id AND e.embedding_model = '{model}'))", cancellationToken);
+
+    static Task DrainedAsync(BenchmarkDatabase database, CancellationToken cancellationToken) =>
+        UntilNoneAsync(database, "SELECT EXISTS (SELECT FROM retail.embedding_queue)", cancellationToken);
+
+    static async Task UntilNoneAsync(BenchmarkDatabase database, string exists, CancellationToken cancellationToken)
     {
         while (true)
         {
-            await using var command = database.Administrator.CreateCommand("SELECT EXISTS (SELECT FROM retail.embedding_queue)");
+            await using var command = database.Administrator.CreateCommand(exists);
             if (!(bool)(await command.ExecuteScalarAsync(cancellationToken))!)
                 return;
             await Task.Delay(20, cancellationToken);

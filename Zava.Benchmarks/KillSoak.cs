@@ -44,7 +44,7 @@ public static class KillSoak
     public static async Task<Report> RunAsync(string folder, int kills, int restarts, int products, Action<int>? report, CancellationToken cancellationToken)
     {
         var random = new Random(42);
-        await using var service = await EmbeddingService.StartAsync(Dimensions, TimeSpan.FromMilliseconds(30), cancellationToken);
+        await using var service = await EmbeddingService.StartAsync(Dimensions, TimeSpan.FromMilliseconds(100), cancellationToken);
         await using var database = await BenchmarkDatabase.StartAsync(folder, sampleData: null, cancellationToken, "soak");
         await ExecuteAsync("INSERT INTO retail.products (store_id, sku, product_name, price) SELECT (ARRAY['seattle','redmond','online'])[n % 3 + 1], 'S' || n, 'Product number ' || n, 1 FROM generate_series(1, $1) n", products);
 
@@ -59,7 +59,7 @@ public static class KillSoak
             var editing = EditAsync();
             for (var step = 0; step < kills + restarts; step++)
             {
-                await Task.Delay(random.Next(200, 2_500), cancellationToken);
+                await Task.Delay(random.Next(300, 4_000), cancellationToken);
                 ReviveWorkers();
                 // Restarts lie evenly between the kills.
                 if ((step + 1) * restarts / (kills + restarts) > restarted)

@@ -124,7 +124,7 @@ async Task<int> KillAsync(ParseResult parsed, CancellationToken cancellationToke
     var report = await AnsiConsole.Progress().StartAsync(progress =>
     {
         var task = progress.AddTask("Kills and crashes", maxValue: workers + crashes);
-        return KillSoak.RunAsync(Path.GetFullPath(parsed.GetValue(folder)!.FullName), workers, crashes, products: 3_000, done => task.Value = done, cancellationToken);
+        return KillSoak.RunAsync(Path.GetFullPath(parsed.GetValue(folder)!.FullName), workers, crashes, products: 20_000, done => task.Value = done, cancellationToken);
     });
     AnsiConsole.MarkupLineInterpolated(CultureInfo.InvariantCulture,
         $"{report.Kills:N0} workers killed, {report.Restarts:N0} crashes of PostgreSQL, {report.Edits:N0} edits, {report.Requests:N0} requests; {report.Products:N0} products with one embedding of their text each, but for {report.Faults:N0} faults.");
