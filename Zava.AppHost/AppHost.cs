@@ -19,7 +19,11 @@ var openAIKey = provider == "openai"
 // PostgreSQL with pgvector. The image is named before the volume, whose mount path depends on its tag.
 var postgres = builder.AddPostgres("postgres", password: postgresPassword)
     .WithImage("pgvector/pgvector", "0.8.2-pg17")
-    .WithArgs("-c", "shared_preload_libraries=pg_stat_statements")
+    // Sized where it runs, from the memory that the container has; then what the image starts anyway.
+    .WithBindMount("../Zava.Database/postgresql-settings.sh", "/zava/postgresql-settings.sh", isReadOnly: true)
+    .WithArgs("bash", "-c", """
+        bash /zava/postgresql-settings.sh "$PGDATA" > /tmp/zava.conf && exec docker-entrypoint.sh postgres -c config_file=/tmp/zava.conf
+        """)
     .WithDataVolume()
     .WithLifetime(ContainerLifetime.Persistent);
 var database = postgres.AddDatabase("retail-db", "retail_db");

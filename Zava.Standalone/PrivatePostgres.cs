@@ -31,7 +31,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     /// <summary>Starts the cluster of a folder, making it first if there is none.</summary>
     /// <param name="folder">Where it should be; elsewhere if the PostgreSQL user cannot enter it (see <see cref="Folder"/>).</param>
-    /// <param name="settings">postgresql.conf settings, as <c>name=value</c>.</param>
+    /// <param name="settings">Settings beside those of postgresql-settings.sh, as <c>name=value</c>.</param>
     /// <param name="cancellationToken">Gives up waiting and stops the server.</param>
     /// <param name="port">The port of the loopback to listen on; a free one when left out.</param>
     /// <exception cref="InvalidOperationException">It could not be made or started; the message says why.</exception>

@@ -16,9 +16,6 @@ namespace Zava.Standalone;
 /// <summary>What the AppHost orchestrates, in one process: PostgreSQL, then the seeder, then worker and server.</summary>
 static class StandaloneStack
 {
-    // What is private about this PostgreSQL is its folder and its password, not how much it may be trusted to keep.
-    static readonly string[] PostgresSettings = ["shared_buffers=256MB", "maintenance_work_mem=256MB", "max_wal_size=1GB"];
-
     public static async Task<int> RunAsync(SeedOptions? options, bool asOfWasGiven, CancellationToken cancellationToken)
     {
         try
@@ -45,7 +42,7 @@ static class StandaloneStack
         var folder = FindFolder();
         var secrets = StandaloneSecrets.ReadOrCreate(folder);
 
-        await using var postgres = await PrivatePostgres.StartAsync(Path.Combine(folder, "postgres"), PostgresSettings, cancellationToken);
+        await using var postgres = await PrivatePostgres.StartAsync(Path.Combine(folder, "postgres"), [], cancellationToken);
         AnsiConsole.MarkupLineInterpolated($"PostgreSQL runs; its data is kept in {postgres.Folder}.");
         var settings = new StandaloneSettings(postgres.AdministratorConnectionString, secrets, folder);
 

@@ -5,7 +5,7 @@
 #   private-postgres.sh bin                   the newest installed PostgreSQL that has pgvector, as a folder
 #   private-postgres.sh locate DIR            DIR, or another place when the PostgreSQL user cannot enter it
 #   private-postgres.sh init DIR              makes a cluster in DIR unless there is one
-#   private-postgres.sh run DIR PORT [K=V…]   runs it in the foreground with settings
+#   private-postgres.sh run DIR PORT [K=V…]   runs it in the foreground, with settings beside those of postgresql-settings.sh
 set -euo pipefail
 
 # PostgreSQL refuses to run as root: then it is run as the user that its package made.
@@ -106,6 +106,8 @@ run)
     flock -n 9 || { echo "$dir is in use by another ./zava; stop that one first." >&2; exit 1; }
     stop_server_left_behind "$dir"
     bin=$(cluster_bin "$dir")
+    bash "$(dirname "$0")/postgresql-settings.sh" "$dir/data" > "$dir/zava.conf"
+    [ "$(id -u)" != 0 ] || chown postgres: "$dir/zava.conf"
     cd /
     # A session of its own, or Ctrl-C in the terminal would stop PostgreSQL before the services that use it.
     exec setsid ${run_as[@]+"${run_as[@]}"} "${clean[@]}" bash -c '
@@ -114,8 +116,8 @@ run)
         "$@" </dev/null >>"$0" 2>&1 3<&- 9>&- &
         server=$!
         { cat <&3 >/dev/null; kill -INT $server; } 2>/dev/null &
-        wait $server' "$dir/log" "$bin/postgres" -D "$dir/data" -c "port=$port" -c listen_addresses=127.0.0.1 \
-        -c unix_socket_directories= -c shared_preload_libraries=pg_stat_statements ${settings[@]+"${settings[@]}"}
+        wait $server' "$dir/log" "$bin/postgres" -D "$dir/data" -c config_file="$dir/zava.conf" \
+        -c "port=$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= ${settings[@]+"${settings[@]}"}
     ;;
 *)
     sed -n '2,9s/^# \{0,1\}//p' "$0" >&2

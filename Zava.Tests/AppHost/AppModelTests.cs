@@ -102,9 +102,11 @@ public sealed class AppModelTests
         Assert.Equal(("docker.io", "pgvector/pgvector", "0.8.2-pg17"), (image.Registry, image.Image, image.Tag));
         Assert.Equal(ContainerLifetime.Persistent, model.Annotation<ContainerLifetimeAnnotation>("postgres").Lifetime);
 
-        var mount = model.Annotation<ContainerMountAnnotation>("postgres");
-        Assert.Equal((ContainerMountType.Volume, "/var/lib/postgresql/data"), (mount.Type, mount.Target));
-        Assert.Equal(["-c", "shared_preload_libraries=pg_stat_statements"], await model.ArgumentsAsync("postgres"));
+        var mounts = model["postgres"].Annotations.OfType<ContainerMountAnnotation>().OrderBy(mount => mount.Target).ToArray();
+        Assert.Equal([(ContainerMountType.Volume, "/var/lib/postgresql/data"), (ContainerMountType.BindMount, "/zava/postgresql-settings.sh")],
+            mounts.Select(mount => (mount.Type, mount.Target)));
+        Assert.True(File.Exists(mounts[1].Source), mounts[1].Source);
+        Assert.Contains("config_file=/tmp/zava.conf", (await model.ArgumentsAsync("postgres")).Last());
     }
 
     [Fact]

@@ -12,28 +12,13 @@ namespace Zava.Tests.Standalone;
 /// <summary>The program behind ./zava up, as a process of its own.</summary>
 public sealed class StandaloneTests : IAsyncLifetime
 {
-    static readonly string Home = Path.Combine(Repository.Root, ".zava", "test-standalone");
+    static readonly PrivateFolder Folder = new("test-standalone");
 
-    public ValueTask InitializeAsync()
-    {
-        DeleteHome();
-        return ValueTask.CompletedTask;
-    }
+    static string Home => Folder.Path;
 
-    public ValueTask DisposeAsync()
-    {
-        DeleteHome();
-        return ValueTask.CompletedTask;
-    }
+    public ValueTask InitializeAsync() => Folder.DisposeAsync();
 
-    static void DeleteHome()
-    {
-        // The other is where root's cluster is when the user postgres cannot enter this clone.
-        var hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(Path.Combine(Home, "postgres"))));
-        foreach (var folder in (string[])[Home, $"/var/lib/postgresql/zava-{hash[..12]}"])
-            if (Directory.Exists(folder))
-                Directory.Delete(folder, recursive: true);
-    }
+    public ValueTask DisposeAsync() => Folder.DisposeAsync();
 
     [Fact]
     public async Task It_answers_a_client_keeps_its_data_and_stops_cleanly_however_it_ends()
