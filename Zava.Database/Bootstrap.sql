@@ -14,6 +14,11 @@ BEGIN
         END IF;
     END LOOP;
 
+    -- zava_monitor owns the function that reads statement statistics, by a right that it inherits (Monitoring.sql).
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'zava_monitor') THEN
+        CREATE ROLE zava_monitor NOLOGIN INHERIT;
+    END IF;
+
     -- NOINHERIT: a login that may become zava_owner has to say so (SET ROLE), it never acts as the owner by accident.
     FOREACH role_name IN ARRAY ARRAY['mcp_user', 'zava_worker', 'zava_seeder', 'zava_maintenance', 'zava_backup', 'zava_ops'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
@@ -24,11 +29,12 @@ BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO mcp_user, zava_worker, zava_seeder, zava_maintenance, zava_backup, zava_ops',
                    current_database());
-    EXECUTE format('GRANT CREATE ON DATABASE %I TO zava_owner', current_database());
+    EXECUTE format('GRANT CONNECT, CREATE ON DATABASE %I TO zava_owner', current_database());
 END
 $$;
 
-GRANT zava_owner, zava_keeper, zava_audit, zava_search TO zava_seeder;
+GRANT zava_owner, zava_keeper, zava_audit, zava_search, zava_monitor TO zava_seeder;
+-- VACUUM and REINDEX are for owners; the privilege MAINTAIN, which would be enough, exists from PostgreSQL 17 on only.
 GRANT zava_owner TO zava_maintenance;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;

@@ -39,6 +39,8 @@ public sealed class DatabaseBootstrapper(string administratorConnectionString)
             await alter.ExecuteNonQueryAsync(cancellationToken);
         }
 
+        await using (var monitoring = new NpgsqlCommand(SqlResource.Read("Monitoring.sql"), connection))
+            await monitoring.ExecuteNonQueryAsync(cancellationToken);
         await using var hardening = new NpgsqlCommand(SqlResource.Read("Hardening.sql"), connection);
         return (bool)(await hardening.ExecuteScalarAsync(cancellationToken))!;
     }

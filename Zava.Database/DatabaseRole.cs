@@ -12,6 +12,9 @@ public static class DatabaseRole
     /// <summary>Migrates and loads: the only login that may become the owner of the schema.</summary>
     public const string Seeder = "zava_seeder";
 
+    /// <summary>Looks after tables and indexes: may become the owner of the schema.</summary>
+    public const string Maintenance = "zava_maintenance";
+
     /// <summary>Owns the schema; never logs in.</summary>
     public const string Owner = "zava_owner";
 }

@@ -1,5 +1,6 @@
 using Zava.Database;
 using Zava.Embeddings;
+using Zava.EmbeddingWorker.Maintenance;
 
 namespace Zava.EmbeddingWorker;
 
@@ -18,6 +19,7 @@ public static class Extensions
         builder.Services.AddSingleton<WorkerMetrics>();
         builder.Services.AddHealthChecks().AddCheck<WorkerHealth>("embedding");
         builder.Services.AddHostedService<EmbeddingWorkerService>();
+        builder.AddScheduledMaintenance();
         return builder;
     }
 }

@@ -39,8 +39,11 @@ var command = SeedCommand.Create("Migrates the Zava database and loads sample da
 });
 command.Subcommands.Add(AuditCommand.Create(_ => OpenAsync("verifying needs the login zava_ops or the administrator")));
 command.Subcommands.Add(EmbeddingsCommand.Create(_ => OpenAsync("this needs the login zava_maintenance, or a superuser")));
+command.Subcommands.Add(MaintainCommand.Create(_ => Task.FromResult(ConnectionString($"maintenance needs the login {DatabaseRole.Maintenance}"))));
 return await command.Parse(args).InvokeAsync();
 
-static Task<NpgsqlDataSource> OpenAsync(string need) => Task.FromResult(NpgsqlDataSource.Create(
+static Task<NpgsqlDataSource> OpenAsync(string need) => Task.FromResult(NpgsqlDataSource.Create(ConnectionString(need)));
+
+static string ConnectionString(string need) =>
     Host.CreateApplicationBuilder().Configuration.GetConnectionString(Zava.Database.Extensions.DatabaseName)
-        ?? throw new InvalidOperationException($"ConnectionStrings:{Zava.Database.Extensions.DatabaseName} is not set: {need}.")));
+        ?? throw new InvalidOperationException($"ConnectionStrings:{Zava.Database.Extensions.DatabaseName} is not set: {need}.");

@@ -11,6 +11,7 @@ var command = SeedCommand.Create(
     "Runs the whole Zava stack in one process on a private PostgreSQL, for a machine without Docker.", StandaloneStack.RunAsync);
 command.Subcommands.Add(AuditCommand.Create(StandaloneStack.OpenDatabaseAsync));
 command.Subcommands.Add(EmbeddingsCommand.Create(StandaloneStack.OpenDatabaseAsync));
+command.Subcommands.Add(MaintainCommand.Create(StandaloneStack.FindMaintenanceLoginAsync));
 return await command.Parse(args).InvokeAsync(new InvocationConfiguration
 {
     // Ctrl-C: time for requests to end and for PostgreSQL to write its shutdown checkpoint.

@@ -17,14 +17,18 @@ sealed class StandaloneSettings(string administrator, StandaloneSecrets secrets,
 
     public string WorkerConnectionString => ConnectionString(DatabaseRole.Worker, secrets.WorkerPassword);
 
+    public string MaintenanceConnectionString => ConnectionString(DatabaseRole.Maintenance, secrets.MaintenancePassword!);
+
     public IConfiguration ForSeeder => Settings(
         (ConnectionKey, new NpgsqlConnectionStringBuilder(administrator) { Database = Extensions.DatabaseName }.ConnectionString),
         ($"Database:Passwords:{DatabaseRole.Application}", secrets.McpUserPassword),
         ($"Database:Passwords:{DatabaseRole.Worker}", secrets.WorkerPassword),
         ($"Database:Passwords:{DatabaseRole.Seeder}", secrets.SeederPassword),
+        ($"Database:Passwords:{DatabaseRole.Maintenance}", secrets.MaintenancePassword!),
         ("Database:ContextKey:Secret", secrets.ContextKey));
 
-    public IConfiguration ForWorker => Settings((ConnectionKey, WorkerConnectionString));
+    public IConfiguration ForWorker => Settings(
+        (ConnectionKey, WorkerConnectionString), ($"ConnectionStrings:{DatabaseMaintenance.ConnectionName}", MaintenanceConnectionString));
 
     public IConfiguration ForServer => Settings(
         (ConnectionKey, ConnectionString(DatabaseRole.Application, secrets.McpUserPassword)),

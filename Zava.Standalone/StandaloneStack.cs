@@ -154,12 +154,19 @@ static class StandaloneStack
         [.. hosts.Select(host => host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping)]);
 
     /// <summary>The database of a stack that runs, for whoever looks after it.</summary>
-    public static async Task<NpgsqlDataSource> OpenDatabaseAsync(CancellationToken cancellationToken)
+    public static async Task<NpgsqlDataSource> OpenDatabaseAsync(CancellationToken cancellationToken) => NpgsqlDataSource.Create(
+        new NpgsqlConnectionStringBuilder(await FindAdministratorAsync(cancellationToken)) { Database = Zava.Database.Extensions.DatabaseName });
+
+    /// <summary>Connection string of the maintenance login of a stack that runs.</summary>
+    public static async Task<string> FindMaintenanceLoginAsync(CancellationToken cancellationToken)
     {
-        var administrator = await PrivatePostgres.FindRunningAsync(Path.Combine(FindFolder(), "postgres"), cancellationToken)
-            ?? throw new InvalidOperationException("The stack does not run: start it with ./zava up and run this beside it.");
-        return NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(administrator) { Database = Zava.Database.Extensions.DatabaseName });
+        var folder = FindFolder();
+        return new StandaloneSettings(await FindAdministratorAsync(cancellationToken), StandaloneSecrets.ReadOrCreate(folder), folder).MaintenanceConnectionString;
     }
+
+    static async Task<string> FindAdministratorAsync(CancellationToken cancellationToken) =>
+        await PrivatePostgres.FindRunningAsync(Path.Combine(FindFolder(), "postgres"), cancellationToken)
+            ?? throw new InvalidOperationException("The stack does not run: start it with ./zava up and run this beside it.");
 
     static string FindFolder()
     {

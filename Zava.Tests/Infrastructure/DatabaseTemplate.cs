@@ -64,7 +64,7 @@ public sealed class DatabaseTemplate : IAsyncLifetime
         // Database privileges are not copied with the template.
         await _server.ExecuteAsync($"REVOKE ALL ON DATABASE {name} FROM PUBLIC");
         await _server.ExecuteAsync($"GRANT CONNECT ON DATABASE {name} TO {string.Join(", ", [.. Passwords.Keys, .. QueryLogins.Select(login => login.Name)])}");
-        await _server.ExecuteAsync($"GRANT CREATE ON DATABASE {name} TO {DatabaseRole.Owner}");
+        await _server.ExecuteAsync($"GRANT CONNECT, CREATE ON DATABASE {name} TO {DatabaseRole.Owner}");
         return new TestDatabase(this, _server, name);
     }
 

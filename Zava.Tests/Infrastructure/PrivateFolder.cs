@@ -28,6 +28,7 @@ sealed class PrivateFolder : IAsyncDisposable
                 Directory.Delete(folder, recursive: true);
     }
 
-    static string Elsewhere(string folder) =>
+    /// <summary>Where the cluster of a folder is when the PostgreSQL user cannot enter that.</summary>
+    public static string Elsewhere(string folder) =>
         $"/var/lib/postgresql/zava-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(folder)))[..12]}";
 }

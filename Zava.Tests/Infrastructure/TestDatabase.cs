@@ -8,6 +8,8 @@ public sealed class TestDatabase(DatabaseTemplate template, PostgresServer serve
 {
     readonly Dictionary<string, NpgsqlDataSource> _sources = [];
 
+    public string Name => name;
+
     public ContextKey Key => template.Key;
 
     public string AdministratorConnectionString => server.Administrator(name);
