@@ -1,0 +1,130 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Spectre.Console;
+using Zava.Seeder;
+using Zava.Tests.Infrastructure;
+
+namespace Zava.Tests.Resilience;
+
+/// <summary>A PostgreSQL of a test's own on a port that stays, which can be killed and started again.</summary>
+sealed class KillablePostgres : IAsyncDisposable
+{
+    static readonly string Script = Path.Combine(AppContext.BaseDirectory, "private-postgres.sh");
+
+    readonly string _folder;
+    readonly int _port = FreePort();
+    Process _server = null!;
+
+    KillablePostgres(string folder) => _folder = folder;
+
+    static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public static async Task<KillablePostgres> StartAsync(string folder)
+    {
+        using var locate = Process.Start(new ProcessStartInfo("bash", [Script, "locate", folder]) { RedirectStandardOutput = true })!;
+        var postgres = new KillablePostgres((await locate.StandardOutput.ReadToEndAsync(Cancellation)).Trim());
+        using var init = Process.Start("bash", [Script, "init", postgres._folder]);
+        await init.WaitForExitAsync(Cancellation);
+        await postgres.RestartAsync();
+        return postgres;
+    }
+
+    string Administrator(string database) => new NpgsqlConnectionStringBuilder
+    {
+        Host = "127.0.0.1",
+        Port = _port,
+        Database = database,
+        Username = "postgres",
+        Password = File.ReadAllText(Path.Combine(_folder, "password")).Trim(),
+        Pooling = false,
+    }.ConnectionString;
+
+    public async Task RestartAsync()
+    {
+        while (true)
+        {
+            _server = Process.Start(new ProcessStartInfo("bash", [Script, "run", _folder, _port.ToString()]) { RedirectStandardInput = true })!;
+            while (!_server.HasExited)
+                try
+                {
+                    await ExecuteAsync("SELECT 1", "postgres");
+                    return;
+                }
+                catch (NpgsqlException)
+                {
+                    await Task.Delay(50, Cancellation);
+                }
+            // The sessions of the one that was killed need a moment to notice.
+            await Task.Delay(100, Cancellation);
+        }
+    }
+
+    /// <summary>SIGKILL to the postmaster.</summary>
+    public async Task KillAsync()
+    {
+        var pid = (await File.ReadAllLinesAsync(Path.Combine(_folder, "data", "postmaster.pid"), Cancellation))[0];
+        using var kill = Process.Start("kill", ["-KILL", pid]);
+        await kill.WaitForExitAsync(Cancellation);
+        await _server.WaitForExitAsync(Cancellation);
+        _server.StandardInput.Close(); // what waits for it holds the folder's lock
+    }
+
+    /// <summary>Schema, keys, a product in each of two stores; returns the server's settings.</summary>
+    public async Task<Dictionary<string, string?>> SeedAsync()
+    {
+        var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+        var settings = new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:retail_db"] = Administrator("retail_db"),
+            ["Database:Passwords:mcp_user"] = "password of mcp_user",
+            ["Database:Passwords:zava_worker"] = "password of zava_worker",
+            ["Database:Passwords:zava_seeder"] = "password of zava_seeder",
+            ["Database:ContextKey:Secret"] = key,
+        };
+        await new SeederJob(new ConfigurationBuilder().AddInMemoryCollection(settings).Build(), NullLoggerFactory.Instance,
+            AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(TextWriter.Null) })).RunAsync(null, asOfWasGiven: false, Cancellation);
+        await ExecuteAsync("INSERT INTO retail.products (store_id, sku, product_name, price) SELECT s, 'SKU-' || s, 'Product', 1 FROM unnest(ARRAY['seattle', 'redmond']) s");
+        return new()
+        {
+            ["ConnectionStrings:retail_db"] = new NpgsqlConnectionStringBuilder(Administrator("retail_db")) { Username = "mcp_user", Password = "password of mcp_user", Pooling = true }.ConnectionString,
+            ["Database:ContextKey:Secret"] = key,
+            ["Identity:DevelopmentFolder"] = Path.Combine(Repository.Root, ".zava", "test-lost-database"),
+            ["Limits:RequestsPerMinute"] = "100000",
+        };
+    }
+
+    public async Task ExecuteAsync(string sql, string database = "retail_db")
+    {
+        await using var source = NpgsqlDataSource.Create(Administrator(database));
+        await using var command = source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Cancellation);
+    }
+
+    public Task EndSessionsAsync() => ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'retail_db' AND pid <> pg_backend_pid()", "postgres");
+
+    public async Task<long> CountCallsAsync()
+    {
+        await using var source = NpgsqlDataSource.Create(Administrator("retail_db"));
+        await using var command = source.CreateCommand("SELECT count(*) FROM retail.tool_calls");
+        return (long)(await command.ExecuteScalarAsync(Cancellation))!;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _server.StandardInput.Close();
+        await _server.WaitForExitAsync();
+        _server.Dispose();
+    }
+
+    static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
