@@ -170,6 +170,15 @@ public sealed class BackupTests(DatabaseTemplate template) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_backup_login_reads_no_key()
+    {
+        await using var login = await _database.As("zava_backup").OpenConnectionAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("", await login.ReadAllAsync("SELECT * FROM retail.context_keys"));
+        Assert.Equal("", await login.ReadAllAsync("SELECT * FROM retail.query_logins"));
+        Assert.Equal("test ", await login.ReadAllAsync("SELECT retail.context_key_ids()"));
+    }
+
+    [Fact]
     public async Task A_backup_goes_to_Azure_with_the_key_on_no_command_line()
     {
         var file = await _scripts.BackupAsync(("AZURE_STORAGE_ACCOUNT", "shop"), ("AZURE_STORAGE_KEY", Password));
