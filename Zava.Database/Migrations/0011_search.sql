@@ -113,6 +113,11 @@ GRANT SELECT ON retail.search_vocabulary TO zava_search, zava_backup;
 GRANT SELECT (store_id, product_id, sku, product_name, brand, model, color, size, tags, product_description, category_id, price,
               current_stock, rating_average, is_active) ON retail.products TO zava_search;
 
+REVOKE ALL ON FUNCTION retail.passes(retail.product_filter, integer, text, numeric, integer, text[], numeric),
+    retail.product_words(text, text, text, text, text, text, text[], text), retail.article_words(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION retail.passes(retail.product_filter, integer, text, numeric, integer, text[], numeric),
+    retail.product_words(text, text, text, text, text, text, text[], text), retail.article_words(text) TO mcp_user, zava_search;
+
 SET ROLE zava_keeper;
 GRANT EXECUTE ON FUNCTION retail.current_store_ids() TO zava_search;
 RESET ROLE;
@@ -124,7 +129,7 @@ SET ROLE zava_search;
 -- meaning has to.
 CREATE FUNCTION retail.products_with(words tsquery, stores text[], filter retail.product_filter, ranked boolean, max_results integer)
 RETURNS TABLE (store_id text, product_id uuid, in_name boolean, rank real)
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+    LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED
     SET plan_cache_mode = force_custom_plan
     SET search_path = pg_catalog
 AS $$
@@ -148,7 +153,7 @@ $$;
 
 CREATE FUNCTION retail.match_words(query text, in_stores text[], filter retail.product_filter, any_word boolean, max_results integer)
 RETURNS TABLE (store_id text, product_id uuid, in_name boolean, rank real, has_all boolean, read_as text)
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+    LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED SECURITY DEFINER
     SET pg_trgm.similarity_threshold = 0.3
     -- Words that are too common to search for are nobody's concern.
     SET client_min_messages = warning
@@ -233,7 +238,7 @@ REVOKE CREATE ON SCHEMA retail FROM zava_search;
 CREATE FUNCTION retail.nearest_by_index(
     search_embedding public.halfvec, model_name text, stores text[], filter retail.product_filter, max_results integer)
 RETURNS TABLE (store_id text, product_id uuid, distance double precision)
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY INVOKER
+    LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED SECURITY INVOKER
     SET hnsw.iterative_scan = relaxed_order
     SET hnsw.ef_search = 200
     SET hnsw.max_scan_tuples = 200000
@@ -251,7 +256,8 @@ BEGIN
              WHERE pe.embedding_model = %2$L AND pe.store_id = ANY ($2)
                AND EXISTS (SELECT FROM retail.products p
                             WHERE p.store_id = pe.store_id AND p.product_id = pe.product_id AND p.is_active
-                              AND retail.passes($3, p.category_id, p.brand, p.price, p.current_stock, p.tags, p.rating_average))
+                              AND retail.passes($3, p.category_id, p.brand, p.price, p.current_stock, p.tags, p.rating_average)
+                           OFFSET 0) -- looked up row by row, not joined
              ORDER BY pe.embedding::public.halfvec(%1$s) OPERATOR(public.<=>) $1::public.halfvec(%1$s)
              LIMIT $4)
         SELECT store_id::text, product_id, distance FROM nearest
@@ -264,7 +270,7 @@ $$;
 CREATE FUNCTION retail.nearest_by_scan(
     search_embedding public.halfvec, model_name text, stores text[], filter retail.product_filter, max_results integer)
 RETURNS TABLE (store_id text, product_id uuid, distance double precision)
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY INVOKER
+    LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED SECURITY INVOKER
     -- A generic plan made for one store's size is wrong for another's.
     SET plan_cache_mode = force_custom_plan
     SET search_path = pg_catalog
@@ -279,13 +285,16 @@ BEGIN
                   FROM retail.product_embeddings pe
                  WHERE pe.store_id = ANY (stores) AND pe.embedding_model = model_name
                  ORDER BY (pe.embedding OPERATOR(public.<=>) search_embedding) + 0, pe.store_id, pe.product_id) AS near
-         WHERE EXISTS (SELECT FROM retail.products p WHERE p.store_id = near.store_id AND p.product_id = near.product_id AND p.is_active)
+         WHERE EXISTS (SELECT FROM retail.products p WHERE p.store_id = near.store_id AND p.product_id = near.product_id AND p.is_active OFFSET 0)
          LIMIT max_results;
     ELSE
         RETURN QUERY
-        SELECT p.store_id::text, p.product_id, pe.embedding OPERATOR(public.<=>) search_embedding AS distance
+        SELECT p.store_id::text, p.product_id, pe.distance
           FROM retail.products p
-          JOIN retail.product_embeddings pe ON pe.store_id = p.store_id AND pe.product_id = p.product_id AND pe.embedding_model = model_name
+         -- Each by its whole key: PostgreSQL, which takes a store for one row, would look through the store for every product.
+         CROSS JOIN LATERAL (
+               SELECT e.embedding OPERATOR(public.<=>) search_embedding AS distance FROM retail.product_embeddings e
+                WHERE e.store_id = p.store_id AND e.product_id = p.product_id AND e.embedding_model = model_name OFFSET 0) AS pe
          WHERE p.store_id = ANY (stores) AND p.is_active
            AND retail.passes(filter, p.category_id, p.brand, p.price, p.current_stock, p.tags, p.rating_average)
          ORDER BY 3, 1, 2
@@ -303,7 +312,7 @@ CREATE FUNCTION retail.index_pays_from() RETURNS integer
 CREATE FUNCTION retail.nearest_products(
     search_embedding public.halfvec, model_name text, stores text[], filter retail.product_filter, max_results integer)
 RETURNS TABLE (store_id text, product_id uuid, distance double precision)
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY INVOKER
+    LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED SECURITY INVOKER
     SET plan_cache_mode = force_custom_plan
     SET search_path = pg_catalog
 AS $$
@@ -377,7 +386,7 @@ RETURNS TABLE (
     store_id VARCHAR(50),
     sku VARCHAR(50)
 )
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY INVOKER
+    LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED SECURITY INVOKER
     SET search_path = pg_catalog
 AS $$
 #variable_conflict use_column
@@ -401,7 +410,7 @@ $$;
 CREATE FUNCTION retail.search_products(
     query text, search_embedding public.halfvec, expected_model text, in_stores text[], filter retail.product_filter, max_results integer)
 RETURNS TABLE (store_id text, product_id uuid, score double precision, similarity double precision, has_words boolean, read_as text)
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY INVOKER
+    LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED SECURITY INVOKER
     SET plan_cache_mode = force_custom_plan
     SET enable_hashjoin = off
     SET enable_mergejoin = off

@@ -39,7 +39,8 @@ ALTER TABLE retail.product_embeddings
     ADD COLUMN text_hash BYTEA GENERATED ALWAYS AS (retail.embedding_text_hash(embedding_text)) STORED;
 ALTER TABLE retail.product_embeddings ALTER COLUMN text_version SET STATISTICS 0, ALTER COLUMN text_hash SET STATISTICS 0;
 COMMENT ON COLUMN retail.product_embeddings.text_version IS 'embedding_text_version() when it was embedded';
-CREATE INDEX idx_product_embeddings_text ON retail.product_embeddings (store_id, embedding_model, text_hash);
+-- The hash leads: without statistics PostgreSQL would take an index by store and model for as good as the key of a product.
+CREATE INDEX idx_product_embeddings_text ON retail.product_embeddings (text_hash, store_id, embedding_model);
 
 CREATE TABLE retail.replaced_embeddings (
     store_id VARCHAR(50) NOT NULL REFERENCES retail.stores (store_id),

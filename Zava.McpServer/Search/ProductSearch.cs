@@ -1,13 +1,13 @@
 using ModelContextProtocol;
 using Npgsql;
 using NpgsqlTypes;
+using Pgvector;
 using Zava.Database;
-using Zava.Embeddings;
 
 namespace Zava.McpServer.Search;
 
 /// <summary>Finds products by meaning and by words.</summary>
-public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedder, EmbeddingModel model)
+public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedder)
 {
     /// <summary>How a page can be sorted: the SQL of it.</summary>
     static readonly Dictionary<string, string> Orders = new()
@@ -39,14 +39,18 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
     public async Task<Found> SearchAsync(
         TenantContext context, string query, ProductFilter filter, string sort, int limit, double? minimumSimilarity, CancellationToken cancellationToken)
     {
-        var embedding = embedder.EmbedAsync(context.Stores, query, cancellationToken);
-        // The connection is opened while the text is being embedded.
-        var rows = await database.QueryWhenReadyAsync(context, CommandAsync(), Read, cancellationToken);
+        var (rows, byMeaning) = await WithActiveModelAsync(context, async () =>
+        {
+            var embedding = embedder.EmbedAsync(context.Stores, query, cancellationToken);
+            // The connection is opened while the text is being embedded.
+            var found = await database.QueryWhenReadyAsync(context, CommandAsync(embedding), Read, cancellationToken);
+            return (found, await embedding is not null);
+        }, cancellationToken);
         if (rows.Count == 0 && filter.Category is { } category)
             await RequireCategoryAsync(context, category, cancellationToken);
-        return new([.. rows.Select(row => row.Match)], await embedding is not null, rows.Select(row => row.ReadAs).FirstOrDefault(text => text is not null));
+        return new([.. rows.Select(row => row.Match)], byMeaning, rows.Select(row => row.ReadAs).FirstOrDefault(text => text is not null));
 
-        async Task<NpgsqlBatchCommand> CommandAsync() => Command(
+        async Task<NpgsqlBatchCommand> CommandAsync(Task<HalfVector?> embedding) => Command(
             $"retail.search_products($5, $6, $4, $3, {ProductFilter.Sql(7)}, {(sort == "relevance" ? "$1" : $"greatest($1, {Sorted})")})",
             Orders[sort], context, limit, minimumSimilarity,
             [new() { Value = query }, new() { Value = (object?)await embedding ?? DBNull.Value, DataTypeName = "public.halfvec" }, .. filter.Parameters],
@@ -65,11 +69,11 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
     {
         var rows = await database.QueryAsync(context, Command($"""
             (SELECT n.store_id, n.product_id, 1 - n.distance AS score, 1 - n.distance AS similarity, FALSE AS has_words, NULL AS read_as
-               FROM retail.product_embeddings of_it
+               FROM retail.embedding_models active
+               JOIN retail.product_embeddings of_it ON of_it.store_id = $5 AND of_it.product_id = $6 AND of_it.embedding_model = active.embedding_model
               CROSS JOIN LATERAL retail.nearest_products(
-                    of_it.embedding, $4, coalesce($3, retail.current_store_ids()), {ProductFilter.Sql(7)}, $1 + 1) AS n
-              WHERE of_it.store_id = $5 AND of_it.product_id = $6 AND of_it.embedding_model = $4
-                AND (n.store_id <> $5 OR n.product_id <> $6))
+                    of_it.embedding, active.embedding_model, coalesce($3, retail.current_store_ids()), {ProductFilter.Sql(7)}, $1 + 1) AS n
+              WHERE active.state = 'active' AND (n.store_id <> $5 OR n.product_id <> $6))
             """, Orders["relevance"], context, limit, minimumSimilarity: null,
             [new() { Value = storeId }, new() { Value = productId }, .. filter.Parameters], onlyStrong: false), Read, cancellationToken);
         return [.. rows.Select(row => row.Match)];
@@ -85,7 +89,7 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
               FROM {source} AS s
               JOIN retail.products p ON p.store_id = s.store_id AND p.product_id = s.product_id
               JOIN retail.stores st ON st.store_id = s.store_id
-              LEFT JOIN retail.embedding_models m ON m.embedding_model = $4
+              LEFT JOIN retail.embedding_models m ON m.state = 'active'
               LEFT JOIN retail.product_categories c ON c.category_id = p.category_id
               LEFT JOIN retail.product_categories parent ON parent.category_id = c.parent_category_id
              CROSS JOIN LATERAL (SELECT NOT s.has_words AND (s.similarity IS NULL OR s.score < m.similarity_floor) IS TRUE AS it_is) AS weak
@@ -99,7 +103,7 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
                 new() { Value = limit },
                 new() { Value = (object?)minimumSimilarity ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
                 new() { Value = context.Stores.IsEvery ? DBNull.Value : context.Stores.Names.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
-                new() { Value = model.Name },
+                new() { Value = embedder.Model.Name },
             },
         };
         foreach (var parameter in more)
@@ -113,6 +117,23 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
             row.GetNullable<decimal?>(11), Math.Round(row.GetDouble(12), 4), row.GetNullable<double?>(13) is { } cosine ? Math.Round(cosine, 4) : null,
             row.GetBoolean(14)),
         row.GetNullable<string>(15));
+
+    // While models are changed, the database says which one search uses, and it may say so in the middle of the day.
+    async Task<T> WithActiveModelAsync<T>(TenantContext context, Func<Task<T>> search, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await search();
+        }
+        catch (PostgresException refused) when (refused.SqlState == PostgresErrorCodes.ObjectNotInPrerequisiteState)
+        {
+            var active = await database.QueryAsync(context, new NpgsqlBatchCommand(
+                "SELECT embedding_model FROM retail.embedding_models WHERE state = 'active'"), row => row.GetString(0), cancellationToken);
+            if (active is not [var model] || !embedder.ChangeTo(model))
+                throw;
+            return await search();
+        }
+    }
 
     async Task RequireCategoryAsync(TenantContext context, string category, CancellationToken cancellationToken)
     {

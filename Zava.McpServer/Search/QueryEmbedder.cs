@@ -21,22 +21,33 @@ public sealed class QueryEmbedder : IDisposable
     // After a failure, for so long no search waits for the provider.
     static readonly TimeSpan Pause = TimeSpan.FromSeconds(15);
 
-    readonly IEmbeddingGenerator<string, Embedding<float>> _generator;
-    readonly EmbeddingModel _model;
-    readonly string _provider;
+    readonly EmbeddingProviders _providers;
     readonly TimeProvider _time;
     readonly ILogger<QueryEmbedder> _logger;
     readonly MemoryCache _cache = new(new MemoryCacheOptions { SizeLimit = Remembered });
     readonly Counter<long> _lookups;
+    EmbeddingProvider _current;
     long _askAgainFrom;
 
-    public QueryEmbedder(
-        IEmbeddingGenerator<string, Embedding<float>> generator, EmbeddingModel model, IMeterFactory meters, TimeProvider time, ILogger<QueryEmbedder> logger)
+    public QueryEmbedder(EmbeddingProviders providers, IMeterFactory meters, TimeProvider time, ILogger<QueryEmbedder> logger)
     {
-        (_generator, _model, _time, _logger) = (generator, model, time, logger);
-        _provider = generator.GetService<EmbeddingGeneratorMetadata>() is { } metadata ? $"{metadata.ProviderName} {metadata.ProviderUri}" : "";
+        (_providers, _time, _logger) = (providers, time, logger);
+        _current = providers.All[0];
         _lookups = meters.Create("Zava.Search").CreateCounter<long>(
             "zava.search.query_embeddings", "{query}", "Texts searched for, by where their embedding came from: cache, provider or nowhere.");
+    }
+
+    /// <summary>The model that queries are embedded with.</summary>
+    public EmbeddingModel Model => Volatile.Read(ref _current).Model;
+
+    /// <summary>Embeds with another model from now on, because the search uses that.</summary>
+    /// <returns>Whether it is a configured one and was not in use.</returns>
+    public bool ChangeTo(string model)
+    {
+        if (_providers.All.FirstOrDefault(provider => provider.Model.Name == model) is not { } next || next == Volatile.Read(ref _current))
+            return false;
+        Volatile.Write(ref _current, next);
+        return true;
     }
 
     /// <returns>The embedding of a text, or <c>null</c> when the provider does not give one.</returns>
@@ -45,7 +56,9 @@ public sealed class QueryEmbedder : IDisposable
     /// <param name="cancellationToken">Cancels the request to the provider.</param>
     public async Task<HalfVector?> EmbedAsync(StoreSet asker, string text, CancellationToken cancellationToken)
     {
-        var key = (_provider, _model.Name, _model.Dimensions, asker.IsEvery ? "*" : string.Join(',', asker.Names), text);
+        var provider = Volatile.Read(ref _current);
+        var metadata = provider.Generator.GetService<EmbeddingGeneratorMetadata>();
+        var key = (metadata?.ProviderName, metadata?.ProviderUri, provider.Model, asker.IsEvery ? "*" : string.Join(',', asker.Names), text);
         if (_cache.TryGetValue(key, out HalfVector? known))
             return Count(known, "cache");
         if (_time.GetTimestamp() < Interlocked.Read(ref _askAgainFrom))
@@ -55,7 +68,7 @@ public sealed class QueryEmbedder : IDisposable
         patience.CancelAfter(Patience);
         try
         {
-            var embedding = await _generator.GenerateVectorAsync(text, cancellationToken: patience.Token);
+            var embedding = await provider.Generator.GenerateVectorAsync(text, cancellationToken: patience.Token);
             var vector = new HalfVector(Array.ConvertAll(embedding.ToArray(), number => (Half)number));
             return Count(_cache.Set(key, vector, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Kept }), "provider");
         }

@@ -38,10 +38,10 @@ public sealed class OracleTests(TwoStores stores) : IClassFixture<TwoStores>
     }
 
     /// <summary>
-    /// Guesses in the place of a tool's own statement. Its login's policies find no index of their own, so that a plan which
-    /// looks for the value first can be forced on it; one that PostgreSQL chooses for tables of this size tells nothing.
+    /// Guesses in the place of a tool's own statement. Its login's policies find no index of their own, so a plan that looks for
+    /// the value first tells that it is there; the policy itself, which comes before a caller's conditions, does not.
     /// </summary>
-    public static TheoryData<string, string> ServiceGuesses => Combine(["", NoIndex],
+    public static TheoryData<string, string> ServiceGuesses => Combine([NoIndex],
     [
         "SELECT 1 FROM retail.customers WHERE email = '{0}'",
         "SELECT 1 FROM retail.customers WHERE store_id = 'redmond' AND email = '{0}'",

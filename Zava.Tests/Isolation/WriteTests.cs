@@ -56,7 +56,7 @@ public sealed class WriteTests(WriteShop shop) : IClassFixture<WriteShop>
         await using (var every = await shop.ConnectAsync("head-office"))
         {
             Assert.Equal("store_id: it must be given, because a change is made in one store. Allowed: a store_id that list_stores returns.", await ErrorAsync(every, tool, call));
-            Assert.Contains("does not exist or is not active (nowhere)", await ErrorAsync(every, tool, new(call) { ["store_id"] = "nowhere" }));
+            Assert.Contains("'nowhere' does not exist or is not active", await ErrorAsync(every, tool, new(call) { ["store_id"] = "nowhere" }));
             Assert.Equal(before, await shop.StateAsync());
             Assert.Equal("redmond", (await AnswerAsync(every, tool, new(call) { ["store_id"] = "redmond" })).GetProperty("store_id").GetString());
         }

@@ -37,7 +37,7 @@ public sealed class ErrorTests(ErrorTests.Shop shop) : IClassFixture<ErrorTests.
 
     public static TheoryData<string, string, string> Wrong => new()
     {
-        { "tools/call", Call("semantic_search_products", """{"query":"mug","limt":5}"""), "limt: is not an argument of this tool. Did you mean limit? Allowed: query, store_id, limit, min_similarity." },
+        { "tools/call", Call("semantic_search_products", """{"query":"mug","limt":5}"""), "limt: is not an argument of this tool. Did you mean limit? Allowed: query, category, brand, min_price, max_price, in_stock, tags, min_rating, sort, store_id, limit, min_similarity." },
         { "tools/call", Call("semantic_search_products", """{"query":"mug","storeid":"seattle"}"""), "storeid: is not an argument of this tool. Did you mean store_id? Allowed:" },
         { "tools/call", Call("semantic_search_products", """{"qeury":"mug"}"""), "query: is missing. Allowed: a text of 1 to 1000 characters.\nqeury: is not an argument of this tool. Did you mean query?" },
         { "tools/call", Call("get_top_products", """{"by":"revenues"}"""), "by: \"revenues\" was sent. Did you mean revenue? Allowed: revenue, units, margin, returns." },
