@@ -95,6 +95,22 @@ embed.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Datab
     return (lines, true);
 }, cancellationToken));
 
+var large = new Option<bool>("--large") { Description = "A million products instead of 200,000" };
+var rounds = new Option<int>("--rounds") { Description = "How often each query is asked", DefaultValueFactory = _ => 3 };
+var search = new Command("search", "Search in stores of 10 to 140,000 products that share an index") { large, rounds };
+search.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, parsed.GetValue(large) ? "search_1000000" : "search_200000", async database =>
+{
+    var lines = await Searching.RunAsync(database, parsed.GetValue(large), parsed.GetValue(rounds), line => AnsiConsole.WriteLine(line), cancellationToken);
+    var table = new Table().AddColumns("store", "products", "way", "recall@10", "rows of 10", "p50, ms", "p95, ms");
+    foreach (var line in lines)
+        foreach (var way in line.Ways)
+            table.AddRow(
+                line.Store, Number(line.Products), way.Name, string.Create(CultureInfo.InvariantCulture, $"{way.Recall:.000}"), Tenth(way.Rows),
+                string.Create(CultureInfo.InvariantCulture, $"{way.P50:0.00}"), string.Create(CultureInfo.InvariantCulture, $"{way.P95:0.00}"));
+    AnsiConsole.Write(table);
+    return (lines, true);
+}, cancellationToken));
+
 var images = new Option<DirectoryInfo>("--images") { Description = "Where to draw", DefaultValueFactory = _ => new DirectoryInfo(Path.Combine("docs", "images")) };
 var data = new Command("data", "Draws the charts of docs/sample-data.md from a seeded database") { images };
 data.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
@@ -109,7 +125,7 @@ var file = new Option<FileInfo>("--file") { Description = "Where to write", Defa
 var docs = new Command("docs", "Writes docs/tools.md from the server itself") { file };
 docs.SetAction(async (parsed, cancellationToken) => await File.WriteAllTextAsync(parsed.GetValue(file)!.FullName, await ToolReference.WriteAsync(), cancellationToken));
 
-return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, soak, seed, embed, data, docs, json, folder }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, soak, seed, search, embed, data, docs, json, folder }.Parse(args).InvokeAsync();
 
 static string Number(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
 

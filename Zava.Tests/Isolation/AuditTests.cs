@@ -219,7 +219,7 @@ public sealed class AuditTests(DatabaseTemplate template) : IAsyncLifetime
             status = (await http.PostAsync("/mcp", content, Cancellation)).StatusCode;
         }
         var recorded = await _database.ScalarAsync<long>("SELECT count(*) FROM retail.tool_calls WHERE outcome = 'forbidden' AND tool = 'list_stores'");
-        Assert.Contains((status, recorded), ((HttpStatusCode, long)[])[(HttpStatusCode.Forbidden, 1), (HttpStatusCode.UnsupportedMediaType, 0)]);
+        Assert.Contains((status, recorded), ((HttpStatusCode, long)[])[(HttpStatusCode.Forbidden, 1), (HttpStatusCode.UnsupportedMediaType, 0), (HttpStatusCode.BadRequest, 0)]);
     }
 
     [Fact]

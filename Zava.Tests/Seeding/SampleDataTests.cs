@@ -35,7 +35,7 @@ public sealed class SampleDataTests(DatabaseTemplate template, SampleDataTests.S
     {
         Assert.Equal(16L, await Database.ScalarAsync<long>("SELECT count(*) FROM retail.audit_log WHERE action = 'BULK_INSERT'"));
         Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT count(*) FROM retail.audit_log WHERE action = 'INSERT'"));
-        Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT count(*) FROM pg_class WHERE relnamespace = 'retail'::regnamespace AND relrowsecurity AND NOT relforcerowsecurity"));
+        Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT count(*) FROM pg_class WHERE relnamespace = 'retail'::regnamespace AND relowner = 'zava_owner'::regrole AND relrowsecurity AND NOT relforcerowsecurity"));
         Assert.Equal(0L, await Database.ScalarAsync<long>("SELECT count(*) FROM pg_trigger WHERE tgenabled <> 'O'"));
     }
 
@@ -141,7 +141,7 @@ public sealed class SampleDataTests(DatabaseTemplate template, SampleDataTests.S
         await Assert.ThrowsAnyAsync<NpgsqlException>(() => SampleDatabase.LoadAsync(database, Options, progress: cut));
         Assert.True(cut.WasCut);
         Assert.Equal(0L, await database.ScalarAsync<long>("SELECT (SELECT count(*) FROM retail.customers) + (SELECT count(*) FROM retail.audit_log WHERE action = 'BULK_INSERT')"));
-        Assert.Equal(0L, await database.ScalarAsync<long>("SELECT count(*) FROM pg_class WHERE relnamespace = 'retail'::regnamespace AND relrowsecurity AND NOT relforcerowsecurity"));
+        Assert.Equal(0L, await database.ScalarAsync<long>("SELECT count(*) FROM pg_class WHERE relnamespace = 'retail'::regnamespace AND relowner = 'zava_owner'::regrole AND relrowsecurity AND NOT relforcerowsecurity"));
         Assert.True(await SampleDatabase.LoadAsync(database, Options) > 0);
     }
 

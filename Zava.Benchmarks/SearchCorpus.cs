@@ -1,0 +1,149 @@
+using Npgsql;
+using NpgsqlTypes;
+using Pgvector;
+using Zava.Embeddings;
+using Zava.Seeder.Catalogue;
+
+namespace Zava.Benchmarks;
+
+/// <summary>
+/// Many products over stores of very different sizes: copies of the sample products, whose vectors are those of the real model with
+/// noise, so that they lie in clusters as real ones do.
+/// </summary>
+static class SearchCorpus
+{
+    public const string Model = UniversalSentenceEncoder.ModelId;
+
+    // A copy is as like its original as another version of the same kind of product (a cosine of about .9).
+    const double Noise = 0.02;
+
+    /// <summary>Store and number of products.</summary>
+    public static (string Store, int Products)[] Stores(bool large) => large
+        ? [("bench-10", 10), ("bench-300", 300), ("bench-5k", 5_000), ("bench-200k", 200_000), ("bench-700k", 700_000), ("bench-rest", 94_690)]
+        : [("bench-10", 10), ("bench-300", 300), ("bench-5k", 5_000), ("bench-40k", 40_000), ("bench-140k", 140_000), ("bench-rest", 14_690)];
+
+    /// <summary>What is searched for: what kinds of products are for, in the words of the catalogue.</summary>
+    public static async Task<List<(string Text, HalfVector Vector)>> QueriesAsync(int count, CancellationToken cancellationToken)
+    {
+        using var encoder = new UniversalSentenceEncoder();
+        string[] texts = [.. CatalogueReader.Read().Kinds.Take(count).Select(kind => kind.Purpose.Split('.')[0])];
+        var embeddings = await encoder.GenerateAsync(texts, cancellationToken: cancellationToken);
+        return [.. texts.Zip(embeddings, (text, embedding) => (text, Half(embedding.Vector.Span, noise: null)))];
+    }
+
+    /// <summary>Fills a database that holds the sample data, unless it is filled already.</summary>
+    public static async Task FillAsync(NpgsqlDataSource administrator, bool large, Action<string> said, CancellationToken cancellationToken)
+    {
+        var stores = Stores(large);
+        await using var connection = await administrator.OpenConnectionAsync(cancellationToken);
+        if ((long)(await ScalarAsync("SELECT count(*) FROM retail.product_embeddings WHERE store_id LIKE 'bench-%'"))! == stores.Sum(store => store.Products)
+            && await ScalarAsync("SELECT to_regclass('retail.bench_ready')") is not DBNull)
+            return;
+
+        said("Embedding the sample products …");
+        var originals = await OriginalsAsync(connection, cancellationToken);
+        var definitions = (string[])(await ScalarAsync("""
+            SELECT array_agg(pg_get_indexdef(indexrelid)) FROM pg_index i
+             WHERE indrelid IN ('retail.products'::regclass, 'retail.product_embeddings'::regclass) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+            """))!;
+        // No triggers: nothing is to be audited or queued.
+        await ExecuteAsync("""
+            SET session_replication_role = replica; SET maintenance_work_mem = '2GB'; SET max_parallel_maintenance_workers = 0;
+            DO $$ DECLARE name regclass; BEGIN
+                FOR name IN SELECT indexrelid FROM pg_index i WHERE indrelid IN ('retail.products'::regclass, 'retail.product_embeddings'::regclass)
+                               AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+                LOOP EXECUTE format('DROP INDEX %s', name); END LOOP; END $$;
+            DELETE FROM retail.product_embeddings WHERE store_id LIKE 'bench-%'; DELETE FROM retail.products WHERE store_id LIKE 'bench-%';
+            UPDATE retail.embedding_models SET state = 'inactive' WHERE state = 'active';
+            UPDATE retail.embedding_models SET state = 'active' WHERE embedding_model = 'universal-sentence-encoder-lite'
+            """);
+        foreach (var (store, products) in stores)
+        {
+            said($"{store}: {products:N0} products …");
+            await ExecuteAsync($"INSERT INTO retail.stores (store_id, store_name) VALUES ('{store}', '{store}') ON CONFLICT DO NOTHING");
+            await CopyAsync(connection, store, products, originals, cancellationToken);
+        }
+        foreach (var definition in definitions)
+        {
+            said($"{definition.Split(' ')[2]} …");
+            await ExecuteAsync(definition);
+        }
+        await ExecuteAsync("ANALYZE retail.products; ANALYZE retail.product_embeddings; VACUUM retail.product_embeddings");
+        await ExecuteAsync("CREATE TABLE retail.bench_ready ()");
+
+        async Task<object?> ScalarAsync(string sql)
+        {
+            await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+            return await command.ExecuteScalarAsync(cancellationToken);
+        }
+
+        async Task ExecuteAsync(string sql)
+        {
+            await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+    }
+
+    sealed record Original(string Name, string Description, string Brand, decimal Price, int CategoryId, float[] Vector);
+
+    static async Task<List<Original>> OriginalsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var rows = new List<(string Name, string Description, string Brand, decimal Price, int CategoryId, string Text)>();
+        await using (var command = new NpgsqlCommand("""
+            SELECT product_name, product_description, brand, price, category_id, retail.product_embedding_text(product_name, product_description, tags)
+              FROM retail.products WHERE store_id NOT LIKE 'bench-%' ORDER BY sku
+            """, connection))
+        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
+            while (await reader.ReadAsync(cancellationToken))
+                rows.Add((reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetDecimal(3), reader.GetInt32(4), reader.GetString(5)));
+        using var encoder = new UniversalSentenceEncoder();
+        var vectors = await encoder.GenerateAsync(rows.Select(row => row.Text), cancellationToken: cancellationToken);
+        return [.. rows.Zip(vectors, (row, vector) => new Original(row.Name, row.Description, row.Brand, row.Price, row.CategoryId, vector.Vector.ToArray()))];
+    }
+
+    static async Task CopyAsync(NpgsqlConnection connection, string store, int count, List<Original> originals, CancellationToken cancellationToken)
+    {
+        var random = new Random(count);
+        var ids = Enumerable.Range(0, count).Select(_ => { var bytes = new byte[16]; random.NextBytes(bytes); return new Guid(bytes); }).ToArray();
+        var of = Enumerable.Range(0, count).Select(_ => originals[random.Next(originals.Count)]).ToArray();
+        await using (var products = await connection.BeginBinaryImportAsync(
+            "COPY retail.products (store_id, product_id, sku, product_name, product_description, brand, price, category_id, current_stock) FROM STDIN (FORMAT BINARY)", cancellationToken))
+        {
+            for (var row = 0; row < count; row++)
+            {
+                await products.StartRowAsync(cancellationToken);
+                await products.WriteAsync(store, cancellationToken);
+                await products.WriteAsync(ids[row], cancellationToken);
+                await products.WriteAsync($"BEN-{row:D6}", cancellationToken);
+                await products.WriteAsync($"{of[row].Name} No. {row}", cancellationToken);
+                await products.WriteAsync(of[row].Description, cancellationToken);
+                await products.WriteAsync(of[row].Brand, cancellationToken);
+                await products.WriteAsync(of[row].Price, NpgsqlDbType.Numeric, cancellationToken);
+                await products.WriteAsync(of[row].CategoryId, cancellationToken);
+                await products.WriteAsync(row % 7, cancellationToken);
+            }
+            await products.CompleteAsync(cancellationToken);
+        }
+        await using var embeddings = await connection.BeginBinaryImportAsync(
+            "COPY retail.product_embeddings (store_id, product_id, embedding_text, embedding, embedding_model) FROM STDIN (FORMAT BINARY)", cancellationToken);
+        for (var row = 0; row < count; row++)
+        {
+            await embeddings.StartRowAsync(cancellationToken);
+            await embeddings.WriteAsync(store, cancellationToken);
+            await embeddings.WriteAsync(ids[row], cancellationToken);
+            await embeddings.WriteAsync("x", cancellationToken);
+            await embeddings.WriteAsync(Half(of[row].Vector, random), cancellationToken);
+            await embeddings.WriteAsync(Model, cancellationToken);
+        }
+        await embeddings.CompleteAsync(cancellationToken);
+    }
+
+    static HalfVector Half(ReadOnlySpan<float> vector, Random? noise)
+    {
+        var halves = new Half[vector.Length];
+        for (var index = 0; index < halves.Length; index++)
+            // The sum of three uniform numbers is near enough to a normal one.
+            halves[index] = (Half)(vector[index] + (noise is null ? 0 : Noise * (noise.NextDouble() + noise.NextDouble() + noise.NextDouble() - 1.5) * 2));
+        return new(halves);
+    }
+}
