@@ -40,8 +40,8 @@ static class Searching
             List<(string Name, Func<(string Text, HalfVector Vector), Task<Guid[]>> Find)> ways =
             [
                 ("exact scan", query => AdministratorAsync($"SELECT product_id FROM retail.product_embeddings WHERE store_id = '{store}' AND embedding_model = '{SearchCorpus.Model}' ORDER BY ({Distance}) + 0 LIMIT 10", "", query.Vector)),
-                ("Zava, the vectors", query => TenantAsync($"SELECT product_id FROM retail.nearest_products($1, '{SearchCorpus.Model}', ARRAY['{store}'], NULL, 40) ORDER BY distance LIMIT 10", new() { Value = query.Vector })),
-                ("Zava, whole search", query => TenantAsync($"SELECT product_id FROM retail.search_products($1, $2, '{SearchCorpus.Model}', ARRAY['{store}'], NULL, 10)", new() { Value = query.Text }, new() { Value = query.Vector })),
+                ("Zava, the vectors", query => TenantAsync($"SELECT product_id FROM retail.nearest_products($1, '{SearchCorpus.Model}', ARRAY['{store}'], NULL, 40) ORDER BY distance LIMIT 10", new NpgsqlParameter { Value = query.Vector })),
+                ("Zava, whole search", query => TenantAsync($"SELECT product_id FROM retail.search_products($1, $2, '{SearchCorpus.Model}', ARRAY['{store}'], NULL, 10)", new() { Value = query.Text }, new NpgsqlParameter { Value = query.Vector })),
                 ("shared index, no filter", query => AdministratorAsync($"SELECT product_id FROM retail.product_embeddings WHERE embedding_model = '{SearchCorpus.Model}' ORDER BY {Distance} LIMIT 10", "SET LOCAL hnsw.ef_search = 200;", query.Vector)),
                 ("as the design began", query => AdministratorAsync($"SELECT product_id FROM (SELECT product_id, store_id FROM retail.product_embeddings WHERE embedding_model = '{SearchCorpus.Model}' ORDER BY {Distance} LIMIT 40) AS near WHERE store_id = '{store}' LIMIT 10", "", query.Vector)),
             ];
