@@ -58,8 +58,8 @@ sealed class AppModel(DistributedApplication app) : IAsyncDisposable
     public async Task<IEnumerable<string>> ArgumentsAsync(string service) =>
         (await ConfigurationAsync(service)).Arguments.Select(argument => argument.Value);
 
-    /// <summary>What stands for a secret in an environment.</summary>
-    public string ValueOf(string secret) => Context.IsPublishMode ? $"{{{secret}.value}}" : secret;
+    /// <summary>What stands for a secret in an environment: its value, here its name, or where the Key Vault has it.</summary>
+    public string ValueOf(string secret) => Context.IsPublishMode ? $"{{secrets.secrets.{secret}}}" : secret;
 
     public ValueTask DisposeAsync() => app.DisposeAsync();
 
