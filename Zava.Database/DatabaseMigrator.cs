@@ -9,6 +9,11 @@ namespace Zava.Database;
 /// <remarks>Logs in as <see cref="DatabaseRole.Seeder"/> and acts as <see cref="DatabaseRole.Owner"/>.</remarks>
 public sealed class DatabaseMigrator(string seederConnectionString, ILogger<DatabaseMigrator> logger)
 {
+    /// <summary>The migrations of this version, as the journal <c>retail.schema_versions</c> names them.</summary>
+    public static IEnumerable<string> Names => typeof(DatabaseMigrator).Assembly.GetManifestResourceNames().Where(IsMigration);
+
+    static bool IsMigration(string resource) => resource.Contains(".Migrations.");
+
     /// <summary>The connection string with which the seeder acts as the owner of the schema.</summary>
     public static string ActingAsOwner(string seederConnectionString) =>
         new NpgsqlConnectionStringBuilder(seederConnectionString) { Options = $"-c role={DatabaseRole.Owner}" }.ConnectionString;
@@ -31,7 +36,7 @@ public sealed class DatabaseMigrator(string seederConnectionString, ILogger<Data
 
         var engine = DeployChanges.To
             .PostgresqlDatabase(owner)
-            .WithScriptsEmbeddedInAssembly(typeof(DatabaseMigrator).Assembly, name => name.Contains(".Migrations."))
+            .WithScriptsEmbeddedInAssembly(typeof(DatabaseMigrator).Assembly, IsMigration)
             .WithTransaction()
             .WithVariablesDisabled()
             .JournalToPostgresqlTable("retail", "schema_versions")

@@ -15,6 +15,9 @@ public static class DatabaseRole
     /// <summary>Looks after tables and indexes: may become the owner of the schema.</summary>
     public const string Maintenance = "zava_maintenance";
 
+    /// <summary>Reads how the system runs: monitoring views, queue and records of every store.</summary>
+    public const string Operator = "zava_ops";
+
     /// <summary>Owns the schema; never logs in.</summary>
     public const string Owner = "zava_owner";
 }

@@ -11,6 +11,7 @@ using Zava.McpServer.Errors;
 using Zava.McpServer.Http;
 using Zava.McpServer.Identity;
 using Zava.McpServer.Lists;
+using Zava.McpServer.Operations;
 using Zava.McpServer.Progress;
 using Zava.McpServer.Prompts;
 using Zava.McpServer.Resources;
@@ -50,8 +51,10 @@ public static class Extensions
         builder.AddServiceDefaults();
         builder.AddLimits();
         builder.AddZavaMcpServer().WithHttpTransport(transport => transport.SessionMode = HttpServerSessionMode.Stateless);
+        builder.AddOperationsPage();
         builder.AddDevelopmentTokens();
         var app = builder.Build();
+        app.UseSecurityHeaders();
         app.MapDefaultEndpoints();
         app.UseMiddleware<OriginCheck>();
         app.UseAuthentication();
@@ -60,6 +63,7 @@ public static class Extensions
         app.UseRequestTimeouts();
         app.UseWhen(context => context.Request.Path.StartsWithSegments(McpPath), mcp => mcp.UseMiddleware<MessageCheck>().UseMiddleware<ScopeCheck>());
         app.MapMcp(McpPath).RequireAuthorization(Caller.Policy).RequireRateLimiting(Http.Extensions.CallerLimit);
+        app.MapOperationsPage();
         return app;
     }
 

@@ -5,7 +5,7 @@ using Zava.ServiceDefaults;
 namespace Zava.Standalone;
 
 /// <summary>Passwords and keys of this clone's stack, made once and kept where only the user can read them.</summary>
-sealed record StandaloneSecrets(string McpUserPassword, string WorkerPassword, string SeederPassword, string ContextKey, string? MaintenancePassword = null)
+sealed record StandaloneSecrets(string McpUserPassword, string WorkerPassword, string SeederPassword, string ContextKey, string? MaintenancePassword = null, string? OperatorPassword = null)
 {
     public static StandaloneSecrets ReadOrCreate(string folder)
     {
@@ -14,9 +14,9 @@ sealed record StandaloneSecrets(string McpUserPassword, string WorkerPassword, s
             ? JsonSerializer.Deserialize<StandaloneSecrets>(File.ReadAllText(file))
                 ?? throw new InvalidOperationException($"{file} is damaged: remove it, and new secrets are made.")
             : new(Password(), Password(), Password(), Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
-        if (secrets.MaintenancePassword is null)
+        if (secrets.MaintenancePassword is null || secrets.OperatorPassword is null)
         {
-            secrets = secrets with { MaintenancePassword = Password() };
+            secrets = secrets with { MaintenancePassword = secrets.MaintenancePassword ?? Password(), OperatorPassword = secrets.OperatorPassword ?? Password() };
             PrivateFile.Write(file, JsonSerializer.Serialize(secrets));
         }
         return secrets;

@@ -25,6 +25,7 @@ sealed class StandaloneSettings(string administrator, StandaloneSecrets secrets,
         ($"Database:Passwords:{DatabaseRole.Worker}", secrets.WorkerPassword),
         ($"Database:Passwords:{DatabaseRole.Seeder}", secrets.SeederPassword),
         ($"Database:Passwords:{DatabaseRole.Maintenance}", secrets.MaintenancePassword!),
+        ($"Database:Passwords:{DatabaseRole.Operator}", secrets.OperatorPassword!),
         ("Database:ContextKey:Secret", secrets.ContextKey));
 
     public IConfiguration ForWorker => Settings(
@@ -32,6 +33,7 @@ sealed class StandaloneSettings(string administrator, StandaloneSecrets secrets,
 
     public IConfiguration ForServer => Settings(
         (ConnectionKey, ConnectionString(DatabaseRole.Application, secrets.McpUserPassword)),
+        ($"ConnectionStrings:{OperatorDatabase.ConnectionName}", ConnectionString(DatabaseRole.Operator, secrets.OperatorPassword!)),
         ("Database:ContextKey:Secret", secrets.ContextKey),
         ("Identity:DevelopmentFolder", folder),
         // Answers no page that a foreign name was made to lead here (DNS rebinding).

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 using Microsoft.Net.Http.Headers;
+using Zava.McpServer.Operations;
 
 namespace Zava.McpServer.Identity;
 
@@ -23,6 +24,8 @@ sealed class BearerChallenge(IOptions<IdentityOptions> options) : IAuthorization
             await next(context);
         else if (authorizeResult.Forbidden)
             await RefuseAsync(context, StatusCodes.Status403Forbidden, "insufficient_scope", NobodyNamed, scope: null);
+        else if (context.Request.Headers.Authorization.Count == 0 && context.GetEndpoint()?.Metadata.GetMetadata<SignInPath>() is { Path: var path })
+            context.Response.Redirect(path);
         else if ((await context.AuthenticateAsync()).Failure is { } failure)
             await RefuseAsync(context, StatusCodes.Status401Unauthorized, "invalid_token", Describe(failure), Scopes.CatalogRead);
         else

@@ -1,22 +1,17 @@
 using System.Text.Json;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.Extensions.Options;
+using Zava.McpServer.Operations;
 using Zava.ServiceDefaults;
 
 namespace Zava.McpServer.Identity;
 
 /// <summary>Once the server listens, gives the developer its address and a token for each persona.</summary>
-sealed class DevelopmentTokens(DevelopmentIssuer issuer, IServer server, IOptions<IdentityOptions> options) : IHostedLifecycleService
+sealed class DevelopmentTokens(DevelopmentIssuer issuer, SignInLink link) : IHostedLifecycleService
 {
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        var address = options.Value.PublicUrl?.ToString()
-            ?? server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault()
-            ?? "http://localhost";
-        var url = McpServer.Extensions.McpUrl(address);
+        var url = McpServer.Extensions.McpUrl(link.Address);
         var tokens = Persona.All.ToDictionary(persona => persona.Name, issuer.Issue);
 
         var file = Path.Combine(issuer.Folder, "mcp.json");
@@ -32,6 +27,7 @@ sealed class DevelopmentTokens(DevelopmentIssuer issuer, IServer server, IOption
         Console.WriteLine($"Development tokens, also in {file} for an editor:");
         foreach (var (name, token) in tokens)
             Console.WriteLine($"  {name,-20} {token}");
+        link.Announce();
         return Task.CompletedTask;
     }
 

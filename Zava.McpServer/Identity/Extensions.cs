@@ -49,9 +49,13 @@ static class Extensions
     /// <summary>Hands out the personas' tokens, if the server makes them.</summary>
     public static void AddDevelopmentTokens(this WebApplicationBuilder builder)
     {
-        if (builder.Services.Any(service => service.ServiceType == typeof(DevelopmentIssuer)))
+        if (builder.IssuesTokens())
             builder.Services.AddHostedService<DevelopmentTokens>();
     }
+
+    /// <summary>Whether the server is its own issuer: in Development, without an authority.</summary>
+    public static bool IssuesTokens(this WebApplicationBuilder builder) =>
+        builder.Services.Any(service => service.ServiceType == typeof(DevelopmentIssuer));
 
     static void AddAuthority(this IHostApplicationBuilder builder, IdentityOptions options)
     {

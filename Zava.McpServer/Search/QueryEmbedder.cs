@@ -50,6 +50,9 @@ public sealed class QueryEmbedder : IDisposable
         return true;
     }
 
+    /// <summary>Whether the provider answered last, or is about to be asked again.</summary>
+    public bool Answers => _time.GetTimestamp() >= Interlocked.Read(ref _askAgainFrom);
+
     /// <returns>The embedding of a text, or <c>null</c> when the provider does not give one.</returns>
     /// <param name="asker">Whose search it is: that a text is remembered shows in the time it takes, and tells nobody else that it was asked.</param>
     /// <param name="text">What is searched for.</param>
@@ -61,7 +64,7 @@ public sealed class QueryEmbedder : IDisposable
         var key = (metadata?.ProviderName, metadata?.ProviderUri, provider.Model, asker.IsEvery ? "*" : string.Join(',', asker.Names), text);
         if (_cache.TryGetValue(key, out HalfVector? known))
             return Count(known, "cache");
-        if (_time.GetTimestamp() < Interlocked.Read(ref _askAgainFrom))
+        if (!Answers)
             return Count(null, "nowhere");
 
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

@@ -11,6 +11,7 @@ using OpenTelemetry.Trace;
 using Zava.Database;
 using Zava.McpServer;
 using Zava.McpServer.Identity;
+using Zava.McpServer.Operations;
 
 namespace Zava.Tests.Infrastructure;
 
@@ -75,6 +76,9 @@ public sealed class RunningServer : IAsyncDisposable
     public DevelopmentIssuer Issuer => _app.Services.GetRequiredService<DevelopmentIssuer>();
 
     public string TokenOf(string persona) => Issuer.Issue(Persona.All.Single(p => p.Name == persona));
+
+    /// <summary>A one-time link to the operations page; the one before it is worth nothing any more.</summary>
+    public Uri IssueSignInLink(string path = SignInLink.Path) => new(Address, $"{path}#{_app.Services.GetRequiredService<SignInLink>().Issue()}");
 
     public HttpClient CreateHttpClient(string? token)
     {
