@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -12,7 +13,7 @@ namespace Zava.Benchmarks;
 /// <summary>A migrated database on a private PostgreSQL of its own, with the settings of <c>./zava up</c>.</summary>
 sealed class BenchmarkDatabase : IAsyncDisposable
 {
-    static readonly string[] PostgresSettings = ["shared_buffers=256MB", "maintenance_work_mem=256MB", "max_wal_size=1GB"];
+    static readonly string[] PostgresSettings = ["shared_buffers=256MB", "maintenance_work_mem=256MB", "max_wal_size=1GB", "max_connections=300"];
 
     PrivatePostgres _postgres;
     readonly Dictionary<string, string> _passwords;
@@ -60,6 +61,9 @@ sealed class BenchmarkDatabase : IAsyncDisposable
             (administrator.Username, administrator.Password) = (login, _passwords[login]);
         return administrator.ConnectionString;
     }
+
+    /// <summary>Of PostgreSQL's first process, the parent of the others.</summary>
+    public int ProcessId => int.Parse(File.ReadLines(Path.Combine(_postgres.Folder, "data", "postmaster.pid")).First(), CultureInfo.InvariantCulture);
 
     /// <summary>Ends PostgreSQL as a crash would, and starts it again on the same port.</summary>
     public async Task CrashAsync(CancellationToken cancellationToken)

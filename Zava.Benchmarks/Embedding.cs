@@ -75,6 +75,17 @@ static class Embedding
         return (Rounds * texts.Count / bare.TotalSeconds, Rounds * texts.Count / pipeline.TotalSeconds);
     }
 
+    /// <summary>Embeds what is not embedded yet with the local model, and makes that the active one.</summary>
+    public static async Task EmbedCatalogueAsync(BenchmarkDatabase database, CancellationToken cancellationToken)
+    {
+        using var encoder = new UniversalSentenceEncoder();
+        await ActivateAsync(database, UniversalSentenceEncoder.ModelId, cancellationToken);
+        using var worker = Worker(database, new(), encoder);
+        await worker.StartAsync(cancellationToken);
+        await CurrentAsync(database, UniversalSentenceEncoder.ModelId, cancellationToken);
+        await worker.StopAsync(cancellationToken);
+    }
+
     static async Task<double> RemoteAsync(
         BenchmarkDatabase database, string model, EmbeddingService service, IEmbeddingGenerator<string, Embedding<float>>? generator, int workers, int products, CancellationToken cancellationToken)
     {

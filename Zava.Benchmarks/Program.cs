@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using Spectre.Console;
 using Zava.Benchmarks;
+using Zava.Benchmarks.Calls;
 using Zava.Seeder;
 
 if (Console.IsOutputRedirected)
@@ -111,6 +112,27 @@ search.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, parsed.Ge
     return (lines, true);
 }, cancellationToken));
 
+var callSeconds = new Option<int>("--seconds") { Description = "For how long to measure", DefaultValueFactory = _ => 240 };
+var clients = new Option<int[]>("--clients") { Description = "How many call at once", DefaultValueFactory = _ => [1, 8, 32], AllowMultipleArgumentsPerToken = true };
+var against = new Option<string[]>("--against")
+{
+    Description = "Instead of the peers, other builds (paths of Zava.McpServer.dll) or settings (NAME=VALUE) of Zava's own server",
+    DefaultValueFactory = _ => [],
+    AllowMultipleArgumentsPerToken = true,
+};
+var memory = new Option<long>("--memory") { Description = "Instead, whether memory grows between a tenth of so many calls and the last" };
+var calls = new Command("calls", "The same queries through Zava's server, through MCP Toolbox and DBHub, through a bare endpoint, and through Npgsql alone") { callSeconds, clients, against, memory };
+calls.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
+    parsed.GetValue(memory) is > 0 and var total
+        ? await CallsReport.MemoryAsync(database, total, cancellationToken)
+        : await CallsReport.SpeedAsync(database, TimeSpan.FromSeconds(parsed.GetValue(callSeconds)), parsed.GetValue(clients)!, parsed.GetValue(against)!, cancellationToken), cancellationToken));
+
+// What calls starts again in processes of their own.
+var load = new Command(LoadGenerator.Command) { Hidden = true };
+load.SetAction((_, cancellationToken) => LoadGenerator.RunAsync(cancellationToken));
+var bare = new Command(BareEndpoint.Command) { Hidden = true };
+bare.SetAction((_, _) => BareEndpoint.RunAsync());
+
 var images = new Option<DirectoryInfo>("--images") { Description = "Where to draw", DefaultValueFactory = _ => new DirectoryInfo(Path.Combine("docs", "images")) };
 var data = new Command("data", "Draws the charts of docs/sample-data.md from a seeded database") { images };
 data.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
@@ -125,7 +147,7 @@ var file = new Option<FileInfo>("--file") { Description = "Where to write", Defa
 var docs = new Command("docs", "Writes docs/tools.md from the server itself") { file };
 docs.SetAction(async (parsed, cancellationToken) => await File.WriteAllTextAsync(parsed.GetValue(file)!.FullName, await ToolReference.WriteAsync(), cancellationToken));
 
-return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, soak, seed, search, embed, data, docs, json, folder }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, calls, soak, seed, search, embed, data, docs, load, bare, json, folder }.Parse(args).InvokeAsync();
 
 static string Number(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
