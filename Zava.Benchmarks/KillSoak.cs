@@ -87,7 +87,7 @@ public static class KillSoak
         }
         return new(killed, restarted, edits, await ScalarAsync("SELECT count(*) FROM retail.products"), service.Requests.Count, await FaultsAsync());
 
-        // A worker that finds no database at its start ends; whoever runs it starts it again.
+        // One that ended by itself is started again, as whoever runs it would.
         void ReviveWorkers()
         {
             for (var index = 0; index < workers.Count; index++)

@@ -44,10 +44,16 @@ public sealed class DatabaseMigrator(string seederConnectionString, ILogger<Data
             .Build();
 
         var result = engine.PerformUpgrade();
-        return result.Successful
-            ? result.Scripts.Count()
-            : throw new DatabaseSetupException($"Migration {result.ErrorScript?.Name} failed: {result.Error.Message}", result.Error);
+        if (!result.Successful)
+            throw new DatabaseSetupException($"Migration {result.ErrorScript?.Name} failed: {result.Error.Message}", result.Error);
+        // Services compare it with the migrations that they were built for. DbUp made the journal, so no migration can.
+        using (var grant = new NpgsqlCommand($"GRANT SELECT ON retail.schema_versions TO {DatabaseRole.Application}, {DatabaseRole.Worker}", connection))
+            grant.ExecuteNonQuery();
+        turn.Commit();
+        return result.Scripts.Count();
     }
+
+    internal static bool IsMigration(string resource) => resource.Contains(".Migrations.", StringComparison.Ordinal);
 
     static void Create(NpgsqlConnection connection, string sql)
     {

@@ -2,7 +2,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
-using Npgsql;
 
 namespace Zava.Database;
 
@@ -12,14 +11,16 @@ public static class Extensions
     public const string DatabaseName = "retail_db";
 
     /// <summary>
-    /// Adds the data source of a serving process, traced and health-checked, and refuses to start when its login is
-    /// one that row-level security does not bind.
+    /// Adds the data source of a serving process, traced and health-checked, and <see cref="DatabaseReadiness"/>, which refuses to
+    /// start when its login is one that row-level security does not bind.
     /// </summary>
     public static TBuilder AddZavaDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         builder.AddRetailDataSource();
-        builder.Services.AddHostedService<RoleSafetyCheck>();
-        builder.Services.AddHealthChecks().AddCheck<RoleSafetyCheck>("database-role");
+        builder.AddHosts();
+        builder.Services.AddSingleton<DatabaseReadiness>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<DatabaseReadiness>());
+        builder.Services.AddHealthChecks().AddCheck<DatabaseReadiness>("database", tags: ["ready"]);
         return builder;
     }
 
@@ -32,13 +33,13 @@ public static class Extensions
         var key = ContextKey.FromConfiguration(builder.Configuration);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(services => new ContextSealer(key, services.GetRequiredService<TimeProvider>()));
-        builder.Services.AddSingleton<TenantDatabase>();
+        builder.Services.AddSingleton(services => new TenantDatabase(Hosts.All(services), services.GetRequiredService<ContextSealer>()));
         builder.Services.AddOptions<QueryOptions>()
             .BindConfiguration(QueryOptions.Section, binder => binder.ErrorOnUnknownConfiguration = true)
             .ValidateDataAnnotations()
             .ValidateOnStart();
         builder.Services.AddSingleton(services => new QueryDatabase(
-            services.GetRequiredService<NpgsqlDataSource>(), key, services.GetRequiredService<ContextSealer>(), services.GetRequiredService<IOptions<QueryOptions>>()));
+            Hosts.All(services), key, services.GetRequiredService<ContextSealer>(), services.GetRequiredService<IOptions<QueryOptions>>()));
         return builder;
     }
 }

@@ -195,7 +195,7 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
     {
         try
         {
-            return await source.OpenConnectionAsync(cancellationToken);
+            return await source.OpenForReadingAsync(cancellationToken);
         }
         catch (NpgsqlException busy) when (busy.InnerException is TimeoutException)
         {

@@ -24,7 +24,7 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
     public async Task<List<T>> QueryWhenReadyAsync<T>(
         TenantContext context, Task<NpgsqlBatchCommand> query, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
-        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var connection = await dataSource.OpenForReadingAsync(cancellationToken);
         // Not retail.set_store_context, which would verify the context once more than the policies do.
         var rows = await RunAsync(connection, context, "BEGIN READ ONLY", "SELECT set_config('app.context', $1, true)", await query, read, cancellationToken);
         // A plan that finds nothing may never have come to look at the context: that there is nothing is an answer only
@@ -47,7 +47,7 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
     public async Task<List<T>> WriteAsync<T>(
         TenantContext context, NpgsqlBatchCommand statement, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
-        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var connection = await dataSource.OpenForWritingAsync(cancellationToken);
         // Named, because a login may change the defaults: what waits for a lock must see what it waited for.
         return await RunAsync(
             connection, context, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "SELECT retail.set_store_context($1)", statement, read, cancellationToken);

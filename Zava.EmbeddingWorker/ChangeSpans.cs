@@ -13,11 +13,12 @@ sealed class ChangeSpans : IDisposable
     public ChangeSpans(ActivitySource source, IEnumerable<ClaimedText> claimed, string model)
     {
         var batch = Activity.Current;
-        foreach (var change in claimed.Where(text => text.TraceId is { Length: 32 }).GroupBy(text => text.TraceId!))
+        foreach (var change in claimed.Where(text => text.TraceId is { Length: 32 }).GroupBy(text => (TraceId: text.TraceId!, text.StoreId)))
             // The queue knows the trace, not the span: without a parent it is one more root of that trace.
             if (source.StartActivity("embed changed products", ActivityKind.Consumer,
-                new ActivityContext(ActivityTraceId.CreateFromString(change.Key), default, ActivityTraceFlags.Recorded, isRemote: true),
-                [new("zava.products", change.Count()), new("zava.embedding_model", model)], batch is null ? [] : [new(batch.Context)]) is { } span)
+                new ActivityContext(ActivityTraceId.CreateFromString(change.Key.TraceId), default, ActivityTraceFlags.Recorded, isRemote: true),
+                [new("zava.products", change.Count()), new("zava.embedding_model", model), new("zava.store_id", change.Key.StoreId)],
+                batch is null ? [] : [new(batch.Context)]) is { } span)
                 _spans.Add(span);
         Activity.Current = batch;
     }

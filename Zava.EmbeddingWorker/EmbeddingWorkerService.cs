@@ -9,14 +9,18 @@ namespace Zava.EmbeddingWorker;
 public sealed class EmbeddingWorkerService(
     EmbeddingProviders providers,
     NpgsqlDataSource dataSource,
+    DatabaseReadiness database,
     IOptions<EmbeddingWorkerOptions> options,
     WorkerHealth health,
     WorkerMetrics metrics,
     IHostApplicationLifetime lifetime,
     ILogger<EmbeddingWorkerService> logger) : BackgroundService
 {
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(providers.All.Select(provider => KeepCurrentAsync(provider, stoppingToken)));
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await database.WaitAsync(stoppingToken);
+        await Task.WhenAll(providers.All.Select(provider => KeepCurrentAsync(provider, stoppingToken)));
+    }
 
     async Task KeepCurrentAsync(EmbeddingProvider provider, CancellationToken stoppingToken)
     {

@@ -17,7 +17,7 @@ public static class Extensions
             .ValidateOnStart();
         builder.Services.AddSingleton<WorkerHealth>();
         builder.Services.AddSingleton<WorkerMetrics>();
-        builder.Services.AddHealthChecks().AddCheck<WorkerHealth>("embedding");
+        builder.Services.AddHealthChecks().AddCheck<WorkerHealth>("embedding").AddCheck<QueueHealth>("queue");
         builder.Services.AddHostedService<EmbeddingWorkerService>();
         builder.AddScheduledMaintenance();
         return builder;

@@ -62,6 +62,9 @@ public sealed class WorkerMetrics
     internal void Backlog(string model, IReadOnlyList<Backlog> backlog) => _backlogs.AddOrUpdate(model, backlog, (_, before) =>
         [.. backlog, .. before.ExceptBy(backlog.Select(store => store.StoreId), store => store.StoreId).Select(store => new Backlog(store.StoreId, 0, 0, 0))]);
 
+    /// <summary>For how long the product waits that has waited longest.</summary>
+    internal TimeSpan OldestWait => TimeSpan.FromSeconds(_backlogs.Values.SelectMany(backlog => backlog).Select(store => store.OldestSeconds).DefaultIfEmpty().Max());
+
     void Count(Counter<long> counter, string model, IEnumerable<ClaimedText> texts)
     {
         foreach (var store in texts.GroupBy(text => Label(text.StoreId)))

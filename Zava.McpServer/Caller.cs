@@ -34,13 +34,13 @@ public sealed record Caller(string User, StoreSet Stores)
     /// <summary>The context of one tool call, narrowed to the store that the call asks for.</summary>
     /// <param name="tool">The tool's name.</param>
     /// <param name="storeId">A store of the caller, or <c>null</c> for all of them.</param>
-    /// <exception cref="McpException">The caller may not see that store, whether or not it exists.</exception>
+    /// <exception cref="StoreNotAllowedException">The caller may not see that store, whether or not it exists.</exception>
     public TenantContext For(string tool, string? storeId)
     {
         if (storeId is null)
             return new(Stores, User, tool);
         if (!StoreSet.IsStoreName(storeId) || !(Stores.IsEvery || Stores.Names.Contains(storeId)))
-            throw new McpException(Stores.IsEvery
+            throw new StoreNotAllowedException(Stores.IsEvery
                 ? $"store_id: '{Shown(storeId)}' is not a store. Allowed: a store_id that list_stores returns."
                 : $"store_id: '{Shown(storeId)}' is not a store that you may see.{Sent.Meant(storeId, Stores.Names)} Allowed: {string.Join(", ", Stores.Names)}.");
         return new(StoreSet.Of(storeId), User, tool);

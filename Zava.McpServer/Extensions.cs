@@ -16,6 +16,7 @@ using Zava.McpServer.Progress;
 using Zava.McpServer.Prompts;
 using Zava.McpServer.Resources;
 using Zava.McpServer.Search;
+using Zava.McpServer.Telemetry;
 using Zava.McpServer.Tools;
 using Zava.ServiceDefaults;
 
@@ -56,6 +57,7 @@ public static class Extensions
         var app = builder.Build();
         app.UseSecurityHeaders();
         app.MapDefaultEndpoints();
+        app.UseWhen(context => context.Request.Path.StartsWithSegments(McpPath), mcp => mcp.UseMiddleware<ReadyCheck>());
         app.UseMiddleware<OriginCheck>();
         app.UseAuthentication();
         app.UseAuthorization();
@@ -74,10 +76,15 @@ public static class Extensions
         builder.AddTenantDatabase();
         builder.AddZavaEmbeddings();
         builder.AddZavaIdentity();
+        builder.Services.AddSingleton(new UserPseudonyms(ContextKey.FromConfiguration(builder.Configuration)));
+        builder.Services.AddSingleton<CallTelemetry>();
         builder.Services.AddSingleton<ToolCallRecorder>();
         builder.Services.AddHostedService(services => services.GetRequiredService<ToolCallRecorder>());
         builder.Services.AddSingleton<QueryEmbedder>();
         builder.Services.AddSingleton<ProductSearch>();
+        builder.Services.AddSingleton<EmbedderHealth>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<EmbedderHealth>());
+        builder.Services.AddHealthChecks().AddCheck<EmbedderHealth>("embedder");
         // The SDK logs a client's mistake, such as a tool that does not exist, as a failure with a stack trace;
         // ToolCallFilter logs what an operator has to know.
         builder.Logging.AddFilter("ModelContextProtocol.Server.McpServer", LogLevel.None);

@@ -6,6 +6,7 @@ using ModelContextProtocol.Server;
 using Npgsql;
 using NpgsqlTypes;
 using Zava.Database;
+using Zava.McpServer.Telemetry;
 
 namespace Zava.McpServer.Audit;
 
@@ -16,7 +17,7 @@ namespace Zava.McpServer.Audit;
 /// What can be lost: the calls of the last second when the process is killed; and, when the database is away, calls beyond
 /// <see cref="Capacity"/>, which are counted (<c>zava.audit.dropped</c>) and logged. A server that is stopped writes all.
 /// </remarks>
-sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, TimeProvider time, ILogger<ToolCallRecorder> logger)
+sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, DatabaseReadiness database, CallTelemetry telemetry, TimeProvider time, ILogger<ToolCallRecorder> logger)
     : BackgroundService
 {
     const int Capacity = 10_000;
@@ -30,6 +31,7 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, TimeProvider 
 
     static readonly Meter Meter = new("Zava.McpServer.Audit");
     static readonly Counter<long> Dropped = Meter.CreateCounter<long>("zava.audit.dropped", "{call}", "Tool calls that could not be recorded");
+    static readonly Counter<long> Recorded = Meter.CreateCounter<long>("zava.audit.recorded", "{call}", "Tool calls on record");
     static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     readonly List<ToolCallRecord> _pending = [];
@@ -56,6 +58,7 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, TimeProvider 
         var call = new ToolCallRecord(
             time.GetUtcNow() - elapsed, tool.Length <= 100 ? tool : tool[..100], caller?.User ?? "", StoreOf(caller, storeId), outcome, rows,
             Math.Round(elapsed.TotalMilliseconds, 3), Activity.Current?.TraceId.ToHexString());
+        telemetry.Called(call);
         if (!_calls.Writer.TryWrite(call))
             Drop($"{Capacity} calls already wait for the database");
     }
@@ -71,6 +74,8 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, TimeProvider 
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // No call is let in before, so there is nothing to write.
+        await database.WaitAsync(stoppingToken);
         using var timer = new PeriodicTimer(Interval, time);
         var lastSealed = time.GetTimestamp();
         try
@@ -152,6 +157,7 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, TimeProvider 
             if (calls is not null)
                 command.Parameters.Add(new() { Value = JsonSerializer.Serialize(calls, Json), NpgsqlDbType = NpgsqlDbType.Jsonb });
             await command.ExecuteNonQueryAsync();
+            Recorded.Add(calls?.Count ?? 0);
             return Attempt.Done;
         }
         catch (PostgresException refused) when (refused.SqlState.StartsWith("22", StringComparison.Ordinal) || refused.SqlState.StartsWith("23", StringComparison.Ordinal))

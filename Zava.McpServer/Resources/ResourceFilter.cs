@@ -6,6 +6,7 @@ using Npgsql;
 using Zava.Database;
 using Zava.McpServer.Audit;
 using Zava.McpServer.Errors;
+using Zava.McpServer.Telemetry;
 
 namespace Zava.McpServer.Resources;
 
@@ -70,7 +71,10 @@ static class ResourceFilter
     {
         var caller = Caller.Require(request.User);
         if (!StoreSet.IsStoreName(store) || !(caller.Stores.IsEvery || caller.Stores.Names.Contains(store)))
+        {
+            request.Services!.GetRequiredService<CallTelemetry>().Refused(Refusal.Store);
             throw new ResourceNotFoundException();
+        }
         request.Items[StoreItem] = store;
         return caller.For(Method, store);
     }

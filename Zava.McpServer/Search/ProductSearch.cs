@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using ModelContextProtocol;
 using Npgsql;
 using NpgsqlTypes;
@@ -7,8 +8,10 @@ using Zava.Database;
 namespace Zava.McpServer.Search;
 
 /// <summary>Finds products by meaning and by words.</summary>
-public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedder)
+public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedder, IMeterFactory meters)
 {
+    readonly SearchTelemetry _telemetry = new(meters);
+
     /// <summary>How a page can be sorted: the SQL of it.</summary>
     static readonly Dictionary<string, string> Orders = new()
     {
@@ -36,7 +39,13 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
     /// <param name="minimumSimilarity">Leaves out products below this cosine similarity; <c>null</c> for none.</param>
     /// <param name="cancellationToken">Cancels the embedding and the query.</param>
     /// <exception cref="McpException">There is no category of the filter's name.</exception>
-    public async Task<Found> SearchAsync(
+    public Task<Found> SearchAsync(
+        TenantContext context, string query, ProductFilter filter, string sort, int limit, double? minimumSimilarity, CancellationToken cancellationToken) =>
+        _telemetry.MeasureAsync(
+            () => FindAsync(context, query, filter, sort, limit, minimumSimilarity, cancellationToken),
+            found => (found.ByMeaning ? SearchTelemetry.MeaningAndWords : SearchTelemetry.Words, found.Products));
+
+    async Task<Found> FindAsync(
         TenantContext context, string query, ProductFilter filter, string sort, int limit, double? minimumSimilarity, CancellationToken cancellationToken)
     {
         var (rows, byMeaning) = await WithActiveModelAsync(context, async () =>
@@ -64,7 +73,12 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
     /// <param name="filter">What the products must have.</param>
     /// <param name="limit">At most so many.</param>
     /// <param name="cancellationToken">Cancels the query.</param>
-    public async Task<IReadOnlyList<ProductMatch>> FindSimilarAsync(
+    public Task<IReadOnlyList<ProductMatch>> FindSimilarAsync(
+        TenantContext context, string storeId, Guid productId, ProductFilter filter, int limit, CancellationToken cancellationToken) =>
+        _telemetry.MeasureAsync(
+            () => FindNearestAsync(context, storeId, productId, filter, limit, cancellationToken), found => (SearchTelemetry.Similar, found));
+
+    async Task<IReadOnlyList<ProductMatch>> FindNearestAsync(
         TenantContext context, string storeId, Guid productId, ProductFilter filter, int limit, CancellationToken cancellationToken)
     {
         var rows = await database.QueryAsync(context, Command($"""

@@ -33,7 +33,7 @@ public sealed class QueryEmbedder : IDisposable
     {
         (_providers, _time, _logger) = (providers, time, logger);
         _current = providers.All[0];
-        _lookups = meters.Create("Zava.Search").CreateCounter<long>(
+        _lookups = meters.Create(SearchTelemetry.Name).CreateCounter<long>(
             "zava.search.query_embeddings", "{query}", "Texts searched for, by where their embedding came from: cache, provider or nowhere.");
     }
 

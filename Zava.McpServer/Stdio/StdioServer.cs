@@ -26,6 +26,8 @@ static class StdioServer
             using var host = Build(args);
             // Before anything starts, so that nobody who may not use the server makes it reach for the database.
             await host.Services.GetRequiredService<StdioCaller>().AuthenticateAsync();
+            // Its client would wait for answers: better it starts the server again when the database is there.
+            await RoleSafety.VerifyAsync(host.Services.GetRequiredService<NpgsqlDataSource>(), CancellationToken.None);
             await host.RunAsync();
             return 0;
         }

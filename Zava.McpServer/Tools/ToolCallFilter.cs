@@ -7,6 +7,7 @@ using Npgsql;
 using Zava.Database;
 using Zava.McpServer.Audit;
 using Zava.McpServer.Errors;
+using Zava.McpServer.Telemetry;
 
 namespace Zava.McpServer.Tools;
 
@@ -53,7 +54,7 @@ static class ToolCallFilter
             return (Error(string.Join('\n', problems)), ToolOutcome.Refused);
         try
         {
-            var result = await next(request, cancellationToken);
+            var result = await CountRefusalAsync(request, next, cancellationToken);
             if (result.IsError is true)
                 return (result, ToolOutcome.Refused);
             if (result.StructuredContent is not null)
@@ -85,6 +86,22 @@ static class ToolCallFilter
                 .LogError(failed, "Tool {Tool} failed", tool.ProtocolTool.Name);
             return (Error($"{tool.ProtocolTool.Name} could not be carried out because of a fault in the server, not in the arguments. " +
                 $"Try again once; if it persists, tell the operator trace {Activity.Current?.TraceId.ToHexString() ?? "(none)"}."), ToolOutcome.Fault);
+        }
+    }
+
+    static async ValueTask<CallToolResult> CountRefusalAsync(
+        RequestContext<CallToolRequestParams> request, McpRequestHandler<CallToolRequestParams, CallToolResult> next, CancellationToken cancellationToken)
+    {
+        // The SDK puts other services in their place while the tool runs.
+        var telemetry = request.Services!.GetRequiredService<CallTelemetry>();
+        try
+        {
+            return await next(request, cancellationToken);
+        }
+        catch (Exception refused) when (Refusal.ReasonOf(refused) is { } reason)
+        {
+            telemetry.Refused(reason);
+            throw;
         }
     }
 

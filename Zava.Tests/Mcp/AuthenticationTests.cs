@@ -326,7 +326,7 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
     {
         // A login of this test's own: roles are shared by all databases of the cluster.
         var login = $"zava_test_{Guid.NewGuid():N}"[..30];
-        await shop.Database.ExecuteAsync($"CREATE ROLE {login} LOGIN NOINHERIT PASSWORD 'x'; GRANT CONNECT ON DATABASE {new Npgsql.NpgsqlConnectionStringBuilder(shop.Database.AdministratorConnectionString).Database} TO {login}; GRANT USAGE ON SCHEMA retail TO {login}");
+        await shop.Database.ExecuteAsync($"CREATE ROLE {login} LOGIN IN ROLE mcp_user PASSWORD 'x'; GRANT CONNECT ON DATABASE {new Npgsql.NpgsqlConnectionStringBuilder(shop.Database.AdministratorConnectionString).Database} TO {login}; GRANT USAGE ON SCHEMA retail TO {login}");
         await using var app = RunningServer.Build("Development", new(Settings(("Identity:DevelopmentFolder", FolderOfItsOwn())))
         {
             ["ConnectionStrings:retail_db"] = new Npgsql.NpgsqlConnectionStringBuilder(shop.Database.ConnectionString(DatabaseRole.Application)) { Username = login, Password = "x" }.ConnectionString,
