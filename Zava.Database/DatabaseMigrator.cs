@@ -12,7 +12,7 @@ public sealed class DatabaseMigrator(string seederConnectionString, ILogger<Data
     /// <summary>The migrations of this version, as the journal <c>retail.schema_versions</c> names them.</summary>
     public static IEnumerable<string> Names => typeof(DatabaseMigrator).Assembly.GetManifestResourceNames().Where(IsMigration);
 
-    static bool IsMigration(string resource) => resource.Contains(".Migrations.");
+    static bool IsMigration(string resource) => resource.Contains(".Migrations.", StringComparison.Ordinal);
 
     /// <summary>The connection string with which the seeder acts as the owner of the schema.</summary>
     public static string ActingAsOwner(string seederConnectionString) =>
@@ -52,8 +52,6 @@ public sealed class DatabaseMigrator(string seederConnectionString, ILogger<Data
         turn.Commit();
         return result.Scripts.Count();
     }
-
-    internal static bool IsMigration(string resource) => resource.Contains(".Migrations.", StringComparison.Ordinal);
 
     static void Create(NpgsqlConnection connection, string sql)
     {
