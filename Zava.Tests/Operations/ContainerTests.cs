@@ -42,11 +42,12 @@ public sealed class ContainerTests
 
     static async Task<JsonElement> EvaluateAsync(string project, params string[] arguments)
     {
-        using var msbuild = Process.Start(new ProcessStartInfo("dotnet",
+        string[] command =
         [
             "msbuild", Path.Combine(Repository.Root, project, $"{project}.csproj"), "-nologo", "-getItem:ContainerPort",
             "-getProperty:ContainerUser,ContainerBaseImage,ContainerRepository,InvariantGlobalization,PublishReadyToRun", .. arguments,
-        ]) { RedirectStandardOutput = true })!;
+        ];
+        using var msbuild = Process.Start(new ProcessStartInfo("dotnet", command) { RedirectStandardOutput = true })!;
         var output = await msbuild.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await msbuild.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.True(msbuild.ExitCode == 0, output);
