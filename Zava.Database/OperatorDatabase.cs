@@ -25,6 +25,10 @@ public sealed class OperatorDatabase(string connectionString) : IAsyncDisposable
         var rows = new List<T>();
         while (await reader.ReadAsync(cancellationToken))
             rows.Add(read(reader));
+        // To the end: a query may also fail after its last row.
+        while (await reader.NextResultAsync(cancellationToken))
+        {
+        }
         return rows;
     }
 

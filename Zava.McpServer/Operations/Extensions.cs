@@ -66,7 +66,7 @@ static class Extensions
 
     public static void MapOperationsPage(this WebApplication app)
     {
-        var all = app.MapGroup("").RequireRateLimiting(Http.Extensions.CallerLimit).ExcludeFromDescription();
+        var all = app.MapGroup("").RequireRateLimiting(Http.Extensions.CallerLimit);
         var page = all.MapGroup("").RequireAuthorization(Policy).AddEndpointFilter(RequireScopeAsync);
         page.MapGet("/", (OperationsPage shown, ClaimsPrincipal user, CancellationToken cancellationToken) => shown.ShowAsync(user, null, null, cancellationToken));
         // POST, so that what is looked for is in no address; it changes nothing.

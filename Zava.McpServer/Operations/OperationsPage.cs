@@ -18,7 +18,7 @@ sealed class OperationsPage(OperationsReader reader, LiveView live, SearchView s
             </header>
             <main>
             <p id="freshness" role="status"></p>
-            {await ShownAsync(async () => await search.DrawAsync(user, [.. (await reader.ReadSizesAsync(caller, cancellationToken)).Select(size => size.StoreId)], query, store, cancellationToken))}
+            {await ShownAsync(async () => await search.DrawAsync(user, await reader.ReadStoresAsync(caller, cancellationToken), query, store, cancellationToken))}
             <section id="live" aria-label="Live">{await LiveAsync(user, cancellationToken)}</section>
             {await ShownAsync(() => RestAsync(caller, cancellationToken))}
             </main>

@@ -12,6 +12,9 @@ sealed class OperationsReader(TenantDatabase database, OperatorDatabase? operato
     /// <summary>Whether the caller may see what is not of one store.</summary>
     public bool SeesAll(Caller caller) => operators is not null && caller.Stores.IsEvery;
 
+    public Task<List<string>> ReadStoresAsync(Caller caller, CancellationToken cancellationToken) => database.QueryAsync(
+        caller.For(Operation, null), new NpgsqlBatchCommand("SELECT store_id FROM retail.stores ORDER BY store_id"), row => row.GetString(0), cancellationToken);
+
     public sealed record StoreProgress(string StoreId, string Model, bool IsActive, long Products, long Embedded, long Waiting, double? OldestWaitSeconds, long Dead);
 
     public Task<List<StoreProgress>> ReadProgressAsync(Caller caller, CancellationToken cancellationToken) => database.QueryAsync(
@@ -78,8 +81,7 @@ sealed class OperationsReader(TenantDatabase database, OperatorDatabase? operato
     /// <summary>Runs a query whose first parameter is the caller's stores; it must name them in each condition.</summary>
     public async Task<List<T>> OfCallerAsync<T>(Caller caller, string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
-        var stores = await database.QueryAsync(
-            caller.For(Operation, null), new NpgsqlBatchCommand("SELECT store_id FROM retail.stores ORDER BY store_id"), row => row.GetString(0), cancellationToken);
+        var stores = await ReadStoresAsync(caller, cancellationToken);
         var query = new NpgsqlBatchCommand(sql) { Parameters = { new() { Value = stores.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text } } };
         return SeesAll(caller)
             ? await operators!.QueryAsync(query, read, cancellationToken)

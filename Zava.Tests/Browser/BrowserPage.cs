@@ -106,9 +106,9 @@ public sealed class BrowserPage : IAsyncDisposable
                 {
                     part = await _socket.ReceiveAsync(buffer, CancellationToken.None);
                 }
-                catch (WebSocketException)
+                catch (Exception gone) when (gone is WebSocketException or OperationCanceledException)
                 {
-                    return; // The browser has gone.
+                    return; // The browser has gone, or this page is closed.
                 }
                 message.Write(buffer, 0, part.Count);
             }
