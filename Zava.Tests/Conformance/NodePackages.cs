@@ -25,6 +25,9 @@ static class NodePackages
         return await ExecuteAsync(NodeOf(folder), folder, [script, .. arguments], TimeSpan.FromMinutes(3), home: folder);
     }
 
+    /// <summary>The text of a file inside node_modules.</summary>
+    public static async Task<string> ReadAsync(string file) => await File.ReadAllTextAsync(Path.Combine(await Folder.Value, file), TestContext.Current.CancellationToken);
+
     static async Task<string> InstallAsync()
     {
         string[] manifests = ["package.json", "package-lock.json"];
