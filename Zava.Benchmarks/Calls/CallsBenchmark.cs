@@ -38,9 +38,9 @@ static class CallsBenchmark
         var folder = Directory.CreateTempSubdirectory("zava-bench-");
         using var contenders = new Contenders(database, folder.FullName, queries);
         using var load = new Load();
-        var (all, leftOut) = (new List<Contender> { await contenders.StartZavaAsync(cancellationToken) }, new List<string>());
+        var (all, leftOut) = (new List<Contender> { await contenders.StartZavaAsync(cancellationToken, sharers: 1 + against.Length) }, new List<string>());
         foreach (var other in against)
-            all.Add(await contenders.StartOtherZavaAsync(other, cancellationToken));
+            all.Add(await contenders.StartOtherZavaAsync(other, 1 + against.Length, cancellationToken));
         if (against.Length == 0)
         {
             await AddAsync("MCP Toolbox", contenders.StartToolboxAsync);

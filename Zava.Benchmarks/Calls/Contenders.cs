@@ -19,7 +19,7 @@ sealed class Contenders(BenchmarkDatabase database, string folder, IReadOnlyList
     string Prepared => new NpgsqlConnectionStringBuilder(database.ConnectionString("postgres")) { MaxAutoPrepare = 50, MaxPoolSize = 32 }.ConnectionString;
 
     /// <summary>Zava's server as it is built, with authentication, isolation, records and telemetry as they are by default.</summary>
-    public Task<Contender> StartZavaAsync(CancellationToken cancellationToken, string name = "Zava", IReadOnlyDictionary<string, string>? settings = null, string? program = null)
+    public Task<Contender> StartZavaAsync(CancellationToken cancellationToken, int sharers = 1, string name = "Zava", IReadOnlyDictionary<string, string>? settings = null, string? program = null)
     {
         var port = MeasuredProcess.FreePort();
         var token = new DevelopmentIssuer(folder).Issue(Persona.All.Single(persona => persona.Name == "seattle-manager"));
@@ -33,6 +33,8 @@ sealed class Contenders(BenchmarkDatabase database, string folder, IReadOnlyList
             ["Identity__DevelopmentFolder"] = folder,
             // The one thing that is not as shipped: a user may call 600 times a minute.
             ["Limits__RequestsPerMinute"] = "1000000",
+            // A store's login for free SQL takes 8 connections, those of all servers together.
+            ["Query__Concurrency"] = $"{Math.Clamp(8 / sharers, 1, 4)}",
         };
         foreach (var (setting, value) in settings ?? new Dictionary<string, string>())
             environment[setting] = value;
@@ -41,10 +43,11 @@ sealed class Contenders(BenchmarkDatabase database, string folder, IReadOnlyList
     }
 
     /// <param name="what">The path of another build's Zava.McpServer.dll, or a setting of the environment as <c>NAME=VALUE</c>.</param>
+    /// <param name="sharers">How many servers of Zava there are.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public Task<Contender> StartOtherZavaAsync(string what, CancellationToken cancellationToken) => what.Split('=', 2) is [var name, var value]
-        ? StartZavaAsync(cancellationToken, what, new Dictionary<string, string> { [name] = value })
-        : StartZavaAsync(cancellationToken, what, program: Path.GetFullPath(what));
+    public Task<Contender> StartOtherZavaAsync(string what, int sharers, CancellationToken cancellationToken) => what.Split('=', 2) is [var name, var value]
+        ? StartZavaAsync(cancellationToken, sharers, what, new Dictionary<string, string> { [name] = value })
+        : StartZavaAsync(cancellationToken, sharers, what, program: Path.GetFullPath(what));
 
     public Task<Contender> StartToolboxAsync(string packages, CancellationToken cancellationToken)
     {
