@@ -68,7 +68,8 @@ static class SearchCorpus
             said($"{definition.Split(' ')[2]} …");
             await ExecuteAsync(definition);
         }
-        await ExecuteAsync("ANALYZE retail.products; ANALYZE retail.product_embeddings; VACUUM retail.product_embeddings");
+        await ExecuteAsync("VACUUM ANALYZE retail.products");
+        await ExecuteAsync("VACUUM ANALYZE retail.product_embeddings");
         await ExecuteAsync("CREATE TABLE retail.bench_ready ()");
 
         async Task<object?> ScalarAsync(string sql)

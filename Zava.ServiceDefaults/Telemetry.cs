@@ -22,6 +22,8 @@ public static class Telemetry
     {
         // At Information it logs every statement, the idle worker's too; traces have them.
         builder.Logging.AddFilter("Npgsql", LogLevel.Warning);
+        // At Information it writes several lines for every request; traces and metrics have it.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Logging.AddOpenTelemetry(logging =>
         {
             logging.IncludeFormattedMessage = true;
