@@ -26,12 +26,38 @@ sealed class KillablePostgres : IAsyncDisposable
 
     public static async Task<KillablePostgres> StartAsync(string folder)
     {
-        using var locate = Process.Start(new ProcessStartInfo("bash", [Script, "locate", folder]) { RedirectStandardOutput = true })!;
-        var postgres = new KillablePostgres((await locate.StandardOutput.ReadToEndAsync(Cancellation)).Trim());
+        var postgres = new KillablePostgres(await ReadScriptAsync("locate", folder));
         using var init = Process.Start("bash", [Script, "init", postgres._folder]);
         await init.WaitForExitAsync(Cancellation);
         await postgres.RestartAsync();
         return postgres;
+    }
+
+    /// <summary>Copies this cluster into another folder and starts the copy as its streaming standby.</summary>
+    public async Task<KillablePostgres> StartStandbyAsync(string folder)
+    {
+        var standby = new KillablePostgres(await ReadScriptAsync("locate", folder));
+        using var copy = Process.Start(new ProcessStartInfo("bash", ["-c", """
+            set -e
+            from=$0 to=$1 port=$2 bin=$3
+            mkdir -p "$to"; chmod 700 "$to"; cp "$from/password" "$to/password"
+            run_as=(); if [ "$(id -u)" = 0 ]; then chown -R postgres: "$to"; run_as=(setpriv --reuid postgres --regid postgres --init-groups); fi
+            cd /
+            PGPASSWORD=$(cat "$from/password") ${run_as[@]+"${run_as[@]}"} "$bin/pg_basebackup" -h 127.0.0.1 -p "$port" -U postgres -D "$to/data" -X stream -c fast -R
+            """, _folder, standby._folder, $"{_port}", await ReadScriptAsync("bin")]))!;
+        await copy.WaitForExitAsync(Cancellation);
+        Assert.Equal(0, copy.ExitCode);
+        await standby.RestartAsync();
+        return standby;
+    }
+
+    /// <summary>Host and port, as a connection string of several hosts names them.</summary>
+    public string Address => $"127.0.0.1:{_port}";
+
+    static async Task<string> ReadScriptAsync(params string[] arguments)
+    {
+        using var script = Process.Start(new ProcessStartInfo("bash", [Script, .. arguments]) { RedirectStandardOutput = true })!;
+        return (await script.StandardOutput.ReadToEndAsync(Cancellation)).Trim();
     }
 
     string Administrator(string database) => new NpgsqlConnectionStringBuilder
@@ -107,10 +133,12 @@ sealed class KillablePostgres : IAsyncDisposable
 
     public Task EndSessionsAsync() => ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'retail_db' AND pid <> pg_backend_pid()", "postgres");
 
-    public async Task<long> CountCallsAsync()
+    public Task<long> CountCallsAsync() => CountAsync("retail.tool_calls");
+
+    public async Task<long> CountAsync(string table)
     {
         await using var source = NpgsqlDataSource.Create(Administrator("retail_db"));
-        await using var command = source.CreateCommand("SELECT count(*) FROM retail.tool_calls");
+        await using var command = source.CreateCommand($"SELECT count(*) FROM {table}");
         return (long)(await command.ExecuteScalarAsync(Cancellation))!;
     }
 
