@@ -47,7 +47,7 @@ server.WithEnvironment("Identity__PublicUrl", server.GetEndpoint("http"));
 
 if (builder.ExecutionContext.IsRunMode)
 {
-    server.WithHttpHealthCheck("/health").WithTokenCommand();
+    server.WithHttpHealthCheck("/ready").WithTokenCommand();
     worker.WithRequeueCommand(database);
     seeder.WithBackupCommand(database).WithResetCommand(database, worker.Resource, server.Resource);
     builder.AddInspector(server);

@@ -72,7 +72,7 @@ public sealed class DeploymentTests
     {
         await using var model = await AppModel.BuildAsync(AppModel.Publish);
         Assert.All(model["mcp-server"].Annotations.OfType<EndpointAnnotation>(), endpoint => Assert.True(endpoint.IsExternal));
-        Assert.Equal([(ProbeType.Readiness, "/health"), (ProbeType.Liveness, "/alive")],
+        Assert.Equal([(ProbeType.Readiness, "/ready"), (ProbeType.Liveness, "/alive")],
             model["mcp-server"].Annotations.OfType<EndpointProbeAnnotation>().Select(probe => (probe.Type, probe.Path)).Order());
         Assert.Single(model["mcp-server"].Annotations.OfType<AzureContainerAppCustomizationAnnotation>());
         Assert.Equal(1, model["mcp-server"].GetReplicaCount());

@@ -29,7 +29,7 @@ public sealed class StackTests
         await app.ResourceNotifications.WaitForResourceHealthyAsync("mcp-server", limit.Token);
 
         using var client = app.CreateHttpClient("mcp-server", "http");
-        Assert.Equal("Healthy", await client.GetStringAsync("/health", limit.Token));
+        Assert.Equal("Healthy", await client.GetStringAsync("/ready", limit.Token));
     }
 
     static async Task<string?> WhyDockerIsMissingAsync()
