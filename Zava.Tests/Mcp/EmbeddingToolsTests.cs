@@ -35,7 +35,7 @@ public sealed class EmbeddingToolsTests(TwoStores stores) : IClassFixture<TwoSto
         var redmond = await Tools.GetStatusAsync("redmond", SalesShop.Of("redmond"), Cancellation);
         Assert.InRange(redmond.Stores[0].OldestWaitSeconds!.Value, 590, 700);
         Assert.DoesNotContain("TELLTALE", System.Text.Json.JsonSerializer.Serialize(redmond));
-        await Assert.ThrowsAsync<McpException>(() => Tools.GetStatusAsync("redmond", SalesShop.Of("seattle"), Cancellation));
+        await Assert.ThrowsAnyAsync<McpException>(() => Tools.GetStatusAsync("redmond", SalesShop.Of("seattle"), Cancellation));
     }
 
     [Fact]

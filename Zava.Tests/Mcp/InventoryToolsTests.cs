@@ -70,7 +70,7 @@ public sealed class InventoryToolsTests(SalesShop shop) : IClassFixture<SalesSho
     [Fact]
     public async Task Another_store_is_refused_and_nothing_of_it_is_listed()
     {
-        await Assert.ThrowsAsync<McpException>(() => Tools.GetAlertsAsync(store_id: "redmond", user: SalesShop.Of("seattle"), cancellationToken: Cancellation));
+        await Assert.ThrowsAnyAsync<McpException>(() => Tools.GetAlertsAsync(store_id: "redmond", user: SalesShop.Of("seattle"), cancellationToken: Cancellation));
         var answer = await Tools.GetAlertsAsync(cover_days: 90, limit: 100, user: SalesShop.Of("seattle"), cancellationToken: Cancellation);
         Assert.All(answer.Products, product => Assert.Equal("seattle", product.StoreId));
     }
