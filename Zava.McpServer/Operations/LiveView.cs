@@ -13,11 +13,11 @@ sealed class LiveView(OperationsReader reader, HealthCheckService health, QueryE
         var state = Html.Of($"""
             <h2>State <small class="note">{time.GetUtcNow():yyyy-MM-dd HH:mm:ss} UTC</small></h2>
             <ul class="tiles">
-            {report.Entries.Where(entry => entry.Key != "self").Select(entry => Tile(NameOf(entry.Key), entry.Value.Status == HealthStatus.Healthy,
+            {report.Entries.Where(entry => entry.Key is not ("self" or "embedder")).Select(entry => Tile(NameOf(entry.Key), entry.Value.Status == HealthStatus.Healthy,
                 entry.Value.Status == HealthStatus.Healthy ? "in order" : "not in order", entry.Value.Description ?? ""))}
             {Tile("Embedder", embedder.Answers, embedder.Answers ? "in order" : "does not answer", embedder.Answers ? model.Name : "searches compare words alone")}
             """);
-        if (report.Entries.Any(entry => entry.Value.Status != HealthStatus.Healthy))
+        if (report.Status == HealthStatus.Unhealthy)
             return Html.Of($"{state}</ul><p class=\"note\">The rest is shown when the database is in order.</p>");
 
         var missing = await reader.ReadMissingMigrationsAsync(caller, cancellationToken);
@@ -38,7 +38,7 @@ sealed class LiveView(OperationsReader reader, HealthCheckService health, QueryE
 
     static string NameOf(string check) => check switch
     {
-        "database-role" => "Database login",
+        "database" => "Database login",
         Database.Extensions.DatabaseName => "Database",
         _ => check,
     };
