@@ -37,7 +37,7 @@ static class SearchCorpus
         var stores = Stores(large);
         await using var connection = await administrator.OpenConnectionAsync(cancellationToken);
         if ((long)(await ScalarAsync("SELECT count(*) FROM retail.product_embeddings WHERE store_id LIKE 'bench-%'"))! == stores.Sum(store => store.Products)
-            && await ScalarAsync("SELECT to_regclass('retail.bench_ready')") is not DBNull)
+            && await ScalarAsync("SELECT to_regclass('retail.bench_ready')::text") is not DBNull)
             return;
 
         said("Embedding the sample products …");
