@@ -1,11 +1,10 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Zava.Embeddings;
 using Zava.McpServer.Search;
 
 namespace Zava.McpServer.Operations;
 
 /// <summary>What changes while one looks: state, embedding progress, tool calls.</summary>
-sealed class LiveView(OperationsReader reader, HealthCheckService health, QueryEmbedder embedder, EmbeddingModel model, TimeProvider time)
+sealed class LiveView(OperationsReader reader, HealthCheckService health, QueryEmbedder embedder, TimeProvider time)
 {
     public async Task<Html> DrawAsync(Caller caller, CancellationToken cancellationToken)
     {
@@ -15,7 +14,7 @@ sealed class LiveView(OperationsReader reader, HealthCheckService health, QueryE
             <ul class="tiles">
             {report.Entries.Where(entry => entry.Key is not ("self" or "embedder")).Select(entry => Tile(NameOf(entry.Key), entry.Value.Status == HealthStatus.Healthy,
                 entry.Value.Status == HealthStatus.Healthy ? "in order" : "not in order", entry.Value.Description ?? ""))}
-            {Tile("Embedder", embedder.Answers, embedder.Answers ? "in order" : "does not answer", embedder.Answers ? model.Name : "searches compare words alone")}
+            {Tile("Embedder", embedder.Answers, embedder.Answers ? "in order" : "does not answer", embedder.Answers ? embedder.Model.Name : "searches compare words alone")}
             """);
         if (report.Status == HealthStatus.Unhealthy)
             return Html.Of($"{state}</ul><p class=\"note\">The rest is shown when the database is in order.</p>");
