@@ -129,8 +129,8 @@ sealed class Contenders(BenchmarkDatabase database, string folder, IReadOnlyList
             try
             {
                 using var client = new LoadClient(job);
-                await client.ConnectAsync(job.Port, cancellationToken);
-                wrong = await client.CallAsync(cancellationToken);
+                client.Connect(job.Port);
+                wrong = client.Call();
                 if (wrong is null)
                     return new(name, process, jobOf) { StartSeconds = Stopwatch.GetElapsedTime(process.Started).TotalSeconds };
             }

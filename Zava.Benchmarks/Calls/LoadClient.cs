@@ -5,7 +5,10 @@ using System.Text;
 
 namespace Zava.Benchmarks.Calls;
 
-/// <summary>One HTTP/1.1 connection that sends the same request again and again: cheaper than HttpClient, so that the load takes less of the machine.</summary>
+/// <summary>
+/// One HTTP/1.1 connection that sends the same request again and again: cheaper than HttpClient, so that the load takes less of
+/// the machine. It blocks, because threads of the pool that wait for the next answer spin, which costs as much as a server does.
+/// </summary>
 sealed class LoadClient : IDisposable
 {
     static readonly byte[] LastChunk = "\r\n0\r\n\r\n"u8.ToArray();
@@ -26,19 +29,19 @@ sealed class LoadClient : IDisposable
         _expected = Encoding.UTF8.GetBytes(job.Expected);
     }
 
-    public Task ConnectAsync(int port, CancellationToken cancellationToken) => _socket.ConnectAsync(IPAddress.Loopback, port, cancellationToken).AsTask();
+    public void Connect(int port) => _socket.Connect(IPAddress.Loopback, port);
 
     /// <summary>Sends the request and reads the answer to its end.</summary>
     /// <returns><c>null</c> when it was as expected, otherwise the beginning of it.</returns>
-    public async ValueTask<string?> CallAsync(CancellationToken cancellationToken)
+    public string? Call()
     {
-        await _socket.SendAsync(_request, SocketFlags.None, cancellationToken);
+        _socket.Send(_request);
         var length = 0;
         for (var (bodyAt, end) = (0, -1); !IsWhole(length, ref bodyAt, ref end);)
         {
             if (length == _answer.Length)
                 Array.Resize(ref _answer, 2 * length);
-            var read = await _socket.ReceiveAsync(_answer.AsMemory(length), SocketFlags.None, cancellationToken);
+            var read = _socket.Receive(_answer.AsSpan(length));
             if (read == 0)
                 throw new IOException("The server closed the connection.");
             length += read;
