@@ -14,9 +14,14 @@ public static class Extensions
     /// Adds the data source of a serving process, traced and health-checked, and <see cref="DatabaseReadiness"/>, which refuses to
     /// start when its login is one that row-level security does not bind.
     /// </summary>
-    public static TBuilder AddZavaDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
+    /// <param name="builder">The process.</param>
+    /// <param name="resetsSessions">
+    /// Whether PostgreSQL resets a session before the pool gives it to the next user: seven statements each time, which is for
+    /// who leaves something in it.
+    /// </param>
+    public static TBuilder AddZavaDatabase<TBuilder>(this TBuilder builder, bool resetsSessions = true) where TBuilder : IHostApplicationBuilder
     {
-        builder.AddRetailDataSource();
+        builder.AddRetailDataSource(resetsSessions);
         builder.AddHosts();
         builder.Services.AddSingleton<DatabaseReadiness>();
         builder.Services.AddHostedService(services => services.GetRequiredService<DatabaseReadiness>());

@@ -12,12 +12,17 @@ namespace Zava.Database;
 /// </summary>
 /// <remarks>
 /// One statement, because the extended protocol takes no more; only a query, because it is declared as a cursor; nothing
-/// stays, because the transaction is read-only and rolled back, settings, large objects and notifications included.
+/// stays, because the transaction is read-only and rolled back, settings, large objects and notifications included, and
+/// advisory locks, which outlive it, are released. So the session is not reset beyond that, which would cost PostgreSQL the
+/// plans of its own checks in every call.
 /// </remarks>
 public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, ContextSealer sealer, IOptions<QueryOptions> options) : IAsyncDisposable
 {
     const string Declare = "DECLARE zava_query NO SCROLL CURSOR FOR ";
     const string Explain = "EXPLAIN (FORMAT JSON) ";
+    const string BySize = "size";
+    // Advisory locks outlive a transaction.
+    const string End = "ROLLBACK; SELECT pg_advisory_unlock_all()";
 
     readonly ConcurrentDictionary<string, Lazy<Task<NpgsqlDataSource>>> _sources = new();
 
@@ -34,20 +39,30 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
             throw new ArgumentException("A query runs for one store or for every store.", nameof(context));
         var source = await SourceAsync(asEveryStore || context.Stores.IsEvery ? QueryLogin.EveryStore : context.Stores.Names[0]);
         await using var connection = await OpenAsync(source, cancellationToken);
+        var (failed, ended) = (default(PostgresException), false);
         try
         {
             await DeclareAsync(connection, context, sql, cancellationToken);
-            return await FetchAsync(connection, maximumRows, cancellationToken);
+            var answer = await FetchAsync(connection, maximumRows, cancellationToken);
+            ended = answer.TruncatedBy != BySize;
+            // As for our own queries: nothing is an answer only where the context holds.
+            if (answer.Rows.Count == 0)
+                await sealer.VerifyAsync(connection, context, cancellationToken);
+            return answer;
         }
-        catch (PostgresException failed) when (failed.BatchCommand is not { Parameters.Count: > 0 })
+        catch (PostgresException refused) when (refused.BatchCommand is not { Parameters.Count: > 0 })
         {
-            // The one statement with a parameter is ours: it sets the context.
-            throw new QueryRefusedException(Describe(failed, sql), failed);
+            failed = refused;
         }
         finally
         {
-            await EndAsync(connection);
+            if (!ended)
+                await EndAsync(connection);
         }
+        // Which context was refused: the call's, or one that the SQL put in its place?
+        if (failed.SqlState == PostgresErrorCodes.InvalidAuthorizationSpecification)
+            await sealer.VerifyAsync(connection, context, cancellationToken);
+        throw new QueryRefusedException(Describe(failed, sql), failed);
     }
 
     async Task DeclareAsync(NpgsqlConnection connection, TenantContext context, string sql, CancellationToken cancellationToken)
@@ -57,7 +72,8 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
             BatchCommands =
             {
                 new("BEGIN READ ONLY"),
-                new("SELECT retail.set_store_context($1)") { Parameters = { new() { Value = sealer.Seal(context, connection.ProcessID) } } },
+                // Verified by the policies; see TenantDatabase.
+                new("SELECT set_config('app.context', $1, true)") { Parameters = { new() { Value = sealer.Seal(context, connection.ProcessID) } } },
                 new(Explain + Declare + sql),
                 // Plans it; it begins to run with the first FETCH.
                 new(Declare + sql),
@@ -81,8 +97,8 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
     {
         var limits = options.Value;
         const int Null = 4; // as it is written
-        // One more than wanted tells whether there are more.
-        await using var fetch = new NpgsqlCommand($"FETCH FORWARD {(maximumRows + 1).ToString(CultureInfo.InvariantCulture)} FROM zava_query", connection)
+        // One more than wanted tells whether there are more. The end goes with it, so that it is no round trip of its own.
+        await using var fetch = new NpgsqlCommand($"FETCH FORWARD {(maximumRows + 1).ToString(CultureInfo.InvariantCulture)} FROM zava_query; {End}", connection)
         {
             // As PostgreSQL writes it, so that no type is unknown here: vectors and what extensions add.
             AllResultTypesAreUnknown = true,
@@ -114,7 +130,7 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
                 if (size > limits.MaximumCharacters)
                 {
                     await StopAsync(fetch, reader);
-                    return new(columns, rows, "size", shortened);
+                    return new(columns, rows, BySize, shortened);
                 }
             }
             rows.Add(row);
@@ -134,12 +150,11 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
         }
     }
 
-    // Advisory locks outlive a transaction.
     static async Task EndAsync(NpgsqlConnection connection)
     {
         if (connection.State != System.Data.ConnectionState.Open)
             return;
-        await using var end = new NpgsqlBatch(connection) { BatchCommands = { new("ROLLBACK"), new("SELECT pg_advisory_unlock_all()") } };
+        await using var end = new NpgsqlCommand(End, connection);
         await end.ExecuteNonQueryAsync(CancellationToken.None);
     }
 
@@ -229,6 +244,7 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
             Timeout = 5,
             CommandTimeout = 20,
             MaxAutoPrepare = 0,
+            NoResetOnClose = true, // see End
             Timezone = "UTC",
             // Tells a wrong query from a refused context.
             IncludeFailedBatchedCommand = true,

@@ -12,8 +12,9 @@ namespace Zava.Database;
 static class RetailDataSource
 {
     // The name is what telemetry shows of the pool; without one it would show the connection string.
-    static void Configure(NpgsqlDataSourceBuilder source)
+    static void Configure(NpgsqlDataSourceBuilder source, bool resetsSessions)
     {
+        source.ConnectionStringBuilder.NoResetOnClose = !resetsSessions;
         source.Name = Extensions.DatabaseName;
         source.UseVector();
         // The statements of the tools are few and fixed: they are parsed once a connection. A setting of the connection
@@ -27,7 +28,7 @@ static class RetailDataSource
     public static NpgsqlDataSource Create(string connectionString)
     {
         var builder = new NpgsqlDataSourceBuilder(connectionString);
-        Configure(builder);
+        Configure(builder, resetsSessions: true);
         return builder.Build();
     }
 
@@ -40,14 +41,14 @@ static class RetailDataSource
     const string SqlText = "db.query.text";
 
 #if USE_ASPIRE
-    public static void AddRetailDataSource(this IHostApplicationBuilder builder) =>
-        builder.AddNpgsqlDataSource(Extensions.DatabaseName, configureDataSourceBuilder: Configure);
+    public static void AddRetailDataSource(this IHostApplicationBuilder builder, bool resetsSessions) =>
+        builder.AddNpgsqlDataSource(Extensions.DatabaseName, configureDataSourceBuilder: source => Configure(source, resetsSessions));
 #else
-    public static void AddRetailDataSource(this IHostApplicationBuilder builder)
+    public static void AddRetailDataSource(this IHostApplicationBuilder builder, bool resetsSessions)
     {
         var connectionString = builder.Configuration.GetConnectionString(Extensions.DatabaseName)
             ?? throw new InvalidOperationException($"ConnectionStrings:{Extensions.DatabaseName} is not set.");
-        builder.Services.AddNpgsqlDataSource(connectionString, Configure);
+        builder.Services.AddNpgsqlDataSource(connectionString, source => Configure(source, resetsSessions));
         builder.Services.AddHealthChecks().AddCheck<DataSourceHealthCheck>(Extensions.DatabaseName);
         builder.Services.AddOpenTelemetry()
             .WithTracing(tracing => tracing.AddNpgsql())

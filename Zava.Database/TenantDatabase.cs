@@ -7,9 +7,9 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
 {
     /// <summary>Runs one read-only query for a caller and reads its rows.</summary>
     /// <remarks>
-    /// The whole transaction travels in one batch, one round trip. The context is local to it: nothing is left for the
-    /// next user of the connection. The transaction is explicit because an implicit one could be ended, and with it
-    /// its being read-only, by a DO block.
+    /// The whole transaction travels in one batch, one round trip. The context is local to it, and it is rolled back, settings
+    /// of the session included: nothing is left for the next user of the connection, which is therefore not reset. The
+    /// transaction is explicit because an implicit one could be ended, and with it its being read-only, by a DO block.
     /// </remarks>
     /// <param name="context">The caller.</param>
     /// <param name="query">SQL and positional parameters. Every tenant query names its stores too, for the planner.</param>
@@ -26,11 +26,11 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
     {
         await using var connection = await dataSource.OpenForReadingAsync(cancellationToken);
         // Not retail.set_store_context, which would verify the context once more than the policies do.
-        var rows = await RunAsync(connection, context, "BEGIN READ ONLY", "SELECT set_config('app.context', $1, true)", await query, read, cancellationToken);
+        var rows = await RunAsync(connection, context, "BEGIN READ ONLY", "SELECT set_config('app.context', $1, true)", await query, ["ROLLBACK"], read, cancellationToken);
         // A plan that finds nothing may never have come to look at the context: that there is nothing is an answer only
         // where the context holds and its stores exist.
         if (rows.Count == 0)
-            await VerifyAsync(connection, context, cancellationToken);
+            await sealer.VerifyAsync(connection, context, cancellationToken);
         return rows;
     }
 
@@ -50,11 +50,11 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
         await using var connection = await dataSource.OpenForWritingAsync(cancellationToken);
         // Named, because a login may change the defaults: what waits for a lock must see what it waited for.
         return await RunAsync(
-            connection, context, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "SELECT retail.set_store_context($1)", statement, read, cancellationToken);
+            connection, context, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "SELECT retail.set_store_context($1)", statement, ["COMMIT", "RESET ALL"], read, cancellationToken);
     }
 
     async Task<List<T>> RunAsync<T>(
-        NpgsqlConnection connection, TenantContext context, string begin, string setContext, NpgsqlBatchCommand statement,
+        NpgsqlConnection connection, TenantContext context, string begin, string setContext, NpgsqlBatchCommand statement, string[] end,
         Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection)
@@ -64,32 +64,19 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
                 new(begin),
                 new(setContext) { Parameters = { new() { Value = sealer.Seal(context, connection.ProcessID) } } },
                 statement,
-                new("COMMIT"),
             },
         };
+        foreach (var command in end)
+            batch.BatchCommands.Add(new(command));
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.NextResultAsync(cancellationToken);
         var rows = new List<T>();
         while (await reader.ReadAsync(cancellationToken))
             rows.Add(read(reader));
-        // To the end: a query may also fail after its last row, and the COMMIT's answer is part of the batch.
+        // To the end: a query may also fail after its last row, and the answer to how the transaction ends is part of the batch.
         while (await reader.NextResultAsync(cancellationToken))
         {
         }
         return rows;
-    }
-
-    async Task VerifyAsync(NpgsqlConnection connection, TenantContext context, CancellationToken cancellationToken)
-    {
-        await using var batch = new NpgsqlBatch(connection)
-        {
-            BatchCommands =
-            {
-                new("BEGIN READ ONLY"),
-                new("SELECT retail.set_store_context($1)") { Parameters = { new() { Value = sealer.Seal(context, connection.ProcessID) } } },
-                new("COMMIT"),
-            },
-        };
-        await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 }

@@ -72,7 +72,8 @@ public static class Extensions
     /// <summary>What the server is made of, whichever way its clients reach it.</summary>
     internal static IMcpServerBuilder AddZavaMcpServer(this IHostApplicationBuilder builder)
     {
-        builder.AddZavaDatabase();
+        // TenantDatabase leaves nothing in a session, and nobody else uses one beyond a statement.
+        builder.AddZavaDatabase(resetsSessions: false);
         builder.AddTenantDatabase();
         builder.AddZavaEmbeddings();
         builder.AddZavaIdentity();

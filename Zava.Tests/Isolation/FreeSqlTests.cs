@@ -70,8 +70,11 @@ public sealed class FreeSqlTests(TwoStores stores, DatabaseTemplate template) : 
         Assert.Equal(0L, await stores.Database.ScalarAsync<long>(
             "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.usename = $1 AND a.datname = current_database() AND l.locktype = 'advisory'", login));
         Assert.Equal(0L, await stores.Database.ScalarAsync<long>("SELECT count(*) FROM pg_largeobject_metadata"));
-        Assert.Equal("""{"columns":[{},{}],"rows":[["10s","retail, public"]],"truncatedBy":null,"shortenedValues":0}""",
-            await SeenAsync("SELECT current_setting('statement_timeout'), current_setting('search_path')"));
+        Assert.Equal("""{"columns":[{},{},{},{},{}],"rows":[["10s","retail, public","transaction_read_only",0,"0"]],"truncatedBy":null,"shortenedValues":0}""",
+            await SeenAsync("""
+                SELECT current_setting('statement_timeout'), current_setting('search_path'),
+                       (SELECT string_agg(name, ' ') FROM pg_settings WHERE source = 'session'), (SELECT count(*) FROM pg_prepared_statements), pg_my_temp_schema()
+                """));
     }
 
     public static TheoryData<string> Leavings =>
@@ -80,6 +83,7 @@ public sealed class FreeSqlTests(TwoStores stores, DatabaseTemplate template) : 
         "SELECT pg_try_advisory_lock(42), 1 / 0",
         "SELECT pg_advisory_lock_shared(42), set_config('statement_timeout', '0', false), set_config('search_path', 'pg_temp', false)",
         "SELECT set_config('app.context', 'left behind', false)",
+        "SELECT public.set_limit(0.01), set_config('plan_cache_mode', 'force_custom_plan', false)",
         "SELECT lo_create(424243)",
         "SELECT lo_from_bytea(0, 'left behind'), 1 / 0",
         "SELECT pg_notify('embedding_queue', 'left behind')",
