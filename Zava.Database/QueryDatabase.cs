@@ -50,7 +50,7 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
                 await sealer.VerifyAsync(connection, context, cancellationToken);
             return answer;
         }
-        catch (PostgresException refused) when (refused.BatchCommand is not { Parameters.Count: > 0 })
+        catch (PostgresException refused) when (refused.BatchCommand is not { Parameters.Count: > 0 } && !IsOfServer(refused))
         {
             failed = refused;
         }
@@ -173,6 +173,9 @@ public sealed class QueryDatabase(NpgsqlDataSource application, ContextKey key, 
             => $"{string.Join(',', numbers.Take(3))},… {numbers.Length} numbers]",
         _ => text,
     };
+
+    // Resources, operators and the system: no fault of the query, and the message may name files of the server.
+    static bool IsOfServer(PostgresException failed) => failed.SqlState[..2] is "53" or "58" || failed.SqlState.StartsWith("57P", StringComparison.Ordinal);
 
     static string Describe(PostgresException failed, string sql)
     {

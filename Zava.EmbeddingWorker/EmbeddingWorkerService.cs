@@ -44,8 +44,13 @@ public sealed class EmbeddingWorkerService(
             // Neither message is logged: PostgreSQL's may quote a row, and another's a text.
             catch (Exception failed)
             {
-                logger.LogError("Embedding was interrupted ({Reason}); trying again in {Delay}",
-                    failed is NpgsqlException database ? database.SqlState ?? "no connection to the database" : $"{failed.GetType().Name}\n{failed.StackTrace}", ModelWorker.PollInterval);
+                if (failed is NpgsqlException database)
+                {
+                    dataSource.EndReadOnlySessions(database);
+                    worker.Interrupted(DatabaseProblem.Describe(database));
+                }
+                else
+                    logger.LogError("Embedding was interrupted ({Reason}); trying again in {Delay}", $"{failed.GetType().Name}\n{failed.StackTrace}", ModelWorker.PollInterval);
                 await Task.Delay(ModelWorker.PollInterval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }

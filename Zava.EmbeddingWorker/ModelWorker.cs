@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Npgsql;
 using Pgvector;
 using Polly;
+using Zava.Database;
 using Zava.Embeddings;
 
 namespace Zava.EmbeddingWorker;
@@ -27,7 +28,7 @@ sealed class ModelWorker(
     // What was paid for is not thrown away because somebody was in the way for a moment.
     static readonly ResiliencePipeline Storing = new ResiliencePipelineBuilder().AddRetry(new()
     {
-        ShouldHandle = new PredicateBuilder().Handle<NpgsqlException>(failed => failed.IsTransient),
+        ShouldHandle = new PredicateBuilder().Handle<NpgsqlException>(failed => failed.IsTransient && !TakesNothing(failed)),
         MaxRetryAttempts = 5,
         Delay = TimeSpan.FromMilliseconds(200),
         BackoffType = DelayBackoffType.Exponential,
@@ -37,6 +38,15 @@ sealed class ModelWorker(
     readonly string _model = provider.Model.Name;
     readonly EmbeddingQueue _queue = new(dataSource, provider.Model);
     readonly ProviderClient _client = new(provider, options, health, metrics, TimeProvider.System);
+    long? _lookedForMissing;
+    bool _interrupted;
+
+    /// <summary>Takes note that the database has failed, until a look at the queue succeeds.</summary>
+    public void Interrupted(string problem)
+    {
+        _interrupted = true;
+        health.Report(_model, $"Embedding with {_model} is interrupted: {problem}. Products wait in the queue; it is tried again every {PollInterval.TotalSeconds:0} s.");
+    }
 
     /// <summary>Works until it is stopped or the database fails.</summary>
     public async Task RunAsync(CancellationToken stoppingToken)
@@ -46,40 +56,44 @@ sealed class ModelWorker(
         await using (var listen = new NpgsqlCommand($"LISTEN {EmbeddingQueue.Channel}", listener))
             await listen.ExecuteNonQueryAsync(stoppingToken);
 
-        var (lookedForMissing, lookedAtBacklog) = (default(long?), default(long?));
+        var lookedAtBacklog = default(long?);
         while (true)
         {
-            if (IsDue(ref lookedForMissing, EnqueueMissingInterval))
+            if (IsDue(_lookedForMissing, EnqueueMissingInterval))
             {
                 if (await _queue.RegisterModelAsync(stoppingToken) == "inactive")
                 {
                     health.Report(_model, $"Nothing is embedded with {_model}: another model is active. To change to it, run ./zava embeddings add {_model} {provider.Model.Dimensions}; see docs/embedding-pipeline.md.");
-                    lookedForMissing = null;
                     await Task.Delay(PollInterval, stoppingToken);
                     continue;
                 }
-                if (_client.Pause == TimeSpan.Zero)
+                if (_client.Pause == TimeSpan.Zero && !_interrupted)
                     health.Report(_model, problem: null);
                 logger.LogInformation("{Count} products without a current embedding of {Model} were queued", await _queue.EnqueueMissingAsync(stoppingToken), _model);
                 await _queue.ForgetReplacedAsync(KeepReplaced, stoppingToken);
+                _lookedForMissing = Stopwatch.GetTimestamp();
             }
-            if (IsDue(ref lookedAtBacklog, BacklogInterval))
+            if (IsDue(lookedAtBacklog, BacklogInterval))
+            {
                 metrics.Backlog(_model, await _queue.BacklogAsync(stoppingToken));
+                lookedAtBacklog = Stopwatch.GetTimestamp();
+            }
 
             if (_client.Pause is { Ticks: > 0 } pause)
+            {
                 await Task.Delay(pause < PollInterval ? pause : PollInterval, stoppingToken);
-            else if (!await ProcessBatchAsync(stoppingToken))
+                continue;
+            }
+            var more = await ProcessBatchAsync(stoppingToken);
+            if (_interrupted && _client.Pause == TimeSpan.Zero)
+                health.Report(_model, problem: null);
+            _interrupted = false;
+            if (!more)
                 await listener.WaitAsync(PollInterval, stoppingToken);
         }
     }
 
-    static bool IsDue(ref long? last, TimeSpan interval)
-    {
-        if (last is { } before && Stopwatch.GetElapsedTime(before) < interval)
-            return false;
-        last = Stopwatch.GetTimestamp();
-        return true;
-    }
+    static bool IsDue(long? last, TimeSpan interval) => last is not { } before || Stopwatch.GetElapsedTime(before) >= interval;
 
     /// <summary>Claims and embeds one batch.</summary>
     /// <returns>Whether there may be more to do at once.</returns>
@@ -151,9 +165,28 @@ sealed class ModelWorker(
 
     async Task StoreAsync(Guid claimId, List<(ClaimedText, HalfVector)> embedded, CancellationToken stoppingToken)
     {
-        var current = await Storing.ExecuteAsync(async token => await _queue.CompleteAsync(claimId, embedded, token), stoppingToken);
+        var current = await StoreWhenPossibleAsync();
         logger.LogInformation("Stored {Current} of {Embedded} embeddings of {Model}; the other products were changed meanwhile", current, embedded.Count, _model);
+
+        // Embedding the same texts again and again would be paid for, too.
+        async Task<int> StoreWhenPossibleAsync()
+        {
+            while (true)
+                try
+                {
+                    return await Storing.ExecuteAsync(async token => await _queue.CompleteAsync(claimId, embedded, token), stoppingToken);
+                }
+                catch (PostgresException refused) when (TakesNothing(refused))
+                {
+                    dataSource.EndReadOnlySessions(refused);
+                    Interrupted(DatabaseProblem.Describe(refused));
+                    await Task.Delay(PollInterval, stoppingToken);
+                }
+        }
     }
+
+    /// <summary>Whether the database answers but keeps nothing, which may last until an operator comes.</summary>
+    static bool TakesNothing(NpgsqlException failed) => failed.SqlState is PostgresErrorCodes.DiskFull or PostgresErrorCodes.ReadOnlySqlTransaction;
 
     async Task RefuseAsync(Guid claimId, List<(ClaimedText Text, string Reason)> refused, CancellationToken stoppingToken)
     {

@@ -85,7 +85,7 @@ public static class Extensions
         builder.Services.AddSingleton<ProductSearch>();
         builder.Services.AddSingleton<EmbedderHealth>();
         builder.Services.AddHostedService(services => services.GetRequiredService<EmbedderHealth>());
-        builder.Services.AddHealthChecks().AddCheck<EmbedderHealth>("embedder");
+        builder.Services.AddHealthChecks().AddCheck<EmbedderHealth>("embedder").AddCheck<ToolCallRecorder>("record");
         // The SDK logs a client's mistake, such as a tool that does not exist, as a failure with a stack trace;
         // ToolCallFilter logs what an operator has to know.
         builder.Logging.AddFilter("ModelContextProtocol.Server.McpServer", LogLevel.None);

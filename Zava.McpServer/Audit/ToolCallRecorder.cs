@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using System.Threading.Channels;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using ModelContextProtocol.Server;
 using Npgsql;
 using NpgsqlTypes;
@@ -18,7 +20,7 @@ namespace Zava.McpServer.Audit;
 /// <see cref="Capacity"/>, which are counted (<c>zava.audit.dropped</c>) and logged. A server that is stopped writes all.
 /// </remarks>
 sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, DatabaseReadiness database, CallTelemetry telemetry, TimeProvider time, ILogger<ToolCallRecorder> logger)
-    : BackgroundService
+    : BackgroundService, IHealthCheck
 {
     const int Capacity = 10_000;
     const int BatchSize = 500;
@@ -35,7 +37,12 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, DatabaseReadi
     static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     readonly List<ToolCallRecord> _pending = [];
+    readonly ConcurrentDictionary<string, string> _problems = new(); // by what fails
     readonly Channel<ToolCallRecord> _calls = Channel.CreateBounded<ToolCallRecord>(new BoundedChannelOptions(Capacity) { SingleReader = true });
+
+    /// <summary>Degraded while calls cannot be recorded: they are answered, and wait.</summary>
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
+        _problems.Values.FirstOrDefault() is { } problem ? HealthCheckResult.Degraded($"Tool calls and changes are not put on record at present: {problem}.") : HealthCheckResult.Healthy());
 
     /// <summary>Under which name a call is recorded: a tool's own, or what was done with a resource or prompt.</summary>
     public static string NameOf(IMcpServerPrimitive primitive) => primitive switch
@@ -158,6 +165,8 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, DatabaseReadi
                 command.Parameters.Add(new() { Value = JsonSerializer.Serialize(calls, Json), NpgsqlDbType = NpgsqlDbType.Jsonb });
             await command.ExecuteNonQueryAsync();
             Recorded.Add(calls?.Count ?? 0);
+            if (_problems.TryRemove(sql, out _))
+                LogGoesOn();
             return Attempt.Done;
         }
         catch (PostgresException refused) when (refused.SqlState.StartsWith("22", StringComparison.Ordinal) || refused.SqlState.StartsWith("23", StringComparison.Ordinal))
@@ -166,7 +175,11 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, DatabaseReadi
         }
         catch (NpgsqlException failed)
         {
-            LogFailed(failed, _pending.Count);
+            dataSource.EndReadOnlySessions(failed);
+            // Once, not with each tick: it may take the operator a while.
+            if (DatabaseProblem.Describe(failed) is var problem && !(_problems.TryGetValue(sql, out var known) && known == problem))
+                LogFailed(problem, _pending.Count);
+            _problems[sql] = problem;
             return Attempt.Failed;
         }
     }
@@ -174,6 +187,9 @@ sealed partial class ToolCallRecorder(NpgsqlDataSource dataSource, DatabaseReadi
     [LoggerMessage(Level = LogLevel.Error, Message = "A tool call was not recorded: {Reason}")]
     private partial void LogDropped(string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Tool calls could not be recorded yet; {Pending} wait")]
-    private partial void LogFailed(Exception failed, int pending);
+    [LoggerMessage(Level = LogLevel.Error, Message = "Tool calls or changes could not be recorded yet, because {Problem}; {Pending} calls wait")]
+    private partial void LogFailed(string problem, int pending);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Tool calls or changes are recorded again")]
+    private partial void LogGoesOn();
 }

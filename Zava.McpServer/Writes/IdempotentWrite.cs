@@ -43,6 +43,12 @@ static class IdempotentWrite
         {
             throw new McpException(explanation);
         }
+        // Before it was sent, or when only its answer was missing: nobody here can tell.
+        catch (NpgsqlException lost) when (lost.SqlState is null or ['5', '7', 'P', ..] && !cancellationToken.IsCancellationRequested)
+        {
+            throw new McpException("The database cannot be reached, or gave no answer. Whether the change was made is not known. " +
+                "Send the same call again in a minute, with the same idempotency_key: it is made once.");
+        }
     }
 
     /// <summary>A value that may be left out, for a parameter of a type that PostgreSQL could not tell then.</summary>

@@ -70,6 +70,15 @@ sealed class KillablePostgres : IAsyncDisposable
         Pooling = false,
     }.ConnectionString;
 
+    /// <summary>Starts it again if it has ended by itself.</summary>
+    public async Task RestartIfEndedAsync()
+    {
+        if (!_server.HasExited)
+            return;
+        _server.StandardInput.Close(); // what waits for it holds the folder's lock
+        await RestartAsync();
+    }
+
     public async Task RestartAsync()
     {
         while (true)
@@ -93,10 +102,10 @@ sealed class KillablePostgres : IAsyncDisposable
     /// <summary>SIGKILL to the postmaster.</summary>
     public async Task KillAsync()
     {
-        var pid = (await File.ReadAllLinesAsync(Path.Combine(_folder, "data", "postmaster.pid"), Cancellation))[0];
+        var pid = (await File.ReadAllLinesAsync(Path.Combine(_folder, "data", "postmaster.pid"), CancellationToken.None))[0];
         using var kill = Process.Start("kill", ["-KILL", pid]);
-        await kill.WaitForExitAsync(Cancellation);
-        await _server.WaitForExitAsync(Cancellation);
+        await kill.WaitForExitAsync(CancellationToken.None);
+        await _server.WaitForExitAsync(CancellationToken.None);
         _server.StandardInput.Close(); // what waits for it holds the folder's lock
     }
 
@@ -135,17 +144,29 @@ sealed class KillablePostgres : IAsyncDisposable
 
     public Task<long> CountCallsAsync() => CountAsync("retail.tool_calls");
 
-    public async Task<long> CountAsync(string table)
+    public Task<long> CountAsync(string table) => ScalarAsync<long>($"SELECT count(*) FROM {table}");
+
+    public async Task<T> ScalarAsync<T>(string sql)
     {
-        await using var source = NpgsqlDataSource.Create(Administrator("retail_db"));
-        await using var command = source.CreateCommand($"SELECT count(*) FROM {table}");
-        return (long)(await command.ExecuteScalarAsync(Cancellation))!;
+        await using var source = OpenAsAdministrator();
+        await using var command = source.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync(Cancellation))!;
     }
+
+    public NpgsqlDataSource OpenAsAdministrator() => NpgsqlDataSource.Create(Administrator("retail_db"));
 
     public async ValueTask DisposeAsync()
     {
         _server.StandardInput.Close();
-        await _server.WaitForExitAsync();
+        try
+        {
+            await _server.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        }
+        catch (TimeoutException)
+        {
+            // With a full disk it may not be able to.
+            await KillAsync();
+        }
         _server.Dispose();
     }
 
