@@ -48,9 +48,18 @@ public sealed class TenantDatabase(NpgsqlDataSource dataSource, ContextSealer se
         TenantContext context, NpgsqlBatchCommand statement, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenForWritingAsync(cancellationToken);
-        // Named, because a login may change the defaults: what waits for a lock must see what it waited for.
-        return await RunAsync(
-            connection, context, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "SELECT retail.set_store_context($1)", statement, ["COMMIT", "RESET ALL"], read, cancellationToken);
+        try
+        {
+            // Named, because a login may change the defaults: what waits for a lock must see what it waited for. Not READ WRITE:
+            // a database that was made read-only, perhaps because its disk is nearly full, is to stay as it is.
+            return await RunAsync(
+                connection, context, "BEGIN ISOLATION LEVEL READ COMMITTED", "SELECT retail.set_store_context($1)", statement, ["COMMIT", "RESET ALL"], read, cancellationToken);
+        }
+        catch (PostgresException refused)
+        {
+            dataSource.EndReadOnlySessions(refused);
+            throw;
+        }
     }
 
     async Task<List<T>> RunAsync<T>(
