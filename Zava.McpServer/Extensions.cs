@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using ModelContextProtocol.AspNetCore;
 using Zava.Database;
 using Zava.Embeddings;
@@ -55,6 +56,9 @@ public static class Extensions
         builder.AddOperationsPage();
         builder.AddDevelopmentTokens();
         var app = builder.Build();
+        // The first login takes as long as MapMcp takes to make the tools, so it is not left until the server starts.
+        var database = app.Services.GetRequiredService<DatabaseReadiness>();
+        _ = Task.Run(() => database.CheckHealthAsync(new HealthCheckContext()));
         app.UseSecurityHeaders();
         app.MapDefaultEndpoints();
         app.UseWhen(context => context.Request.Path.StartsWithSegments(McpPath), mcp => mcp.UseMiddleware<ReadyCheck>());

@@ -46,15 +46,17 @@ static class StandaloneStack
         AnsiConsole.MarkupLineInterpolated($"PostgreSQL runs; its data is kept in {postgres.Folder}.");
         var settings = new StandaloneSettings(postgres.AdministratorConnectionString, secrets, folder);
 
+        // The hosts are made, which is mostly compilation, while the seeder waits for PostgreSQL.
+        var makingWorker = Task.Run(() => BuildWorker(settings), cancellationToken);
+        var makingServer = Task.Run(() => BuildServer(settings), cancellationToken);
         await new SeederJob(settings.ForSeeder, LoggerFactory.Create(ConfigureConsole), AnsiConsole.Console)
             .RunAsync(options, asOfWasGiven, cancellationToken);
 
-        using var worker = BuildWorker(settings);
-        await using var server = BuildServer(settings);
+        using var worker = await makingWorker;
+        await using var server = await makingServer;
         try
         {
-            await worker.StartAsync(cancellationToken);
-            await server.StartAsync(cancellationToken);
+            await Task.WhenAll(Task.Run(() => worker.StartAsync(cancellationToken)), Task.Run(() => server.StartAsync(cancellationToken)));
             using var gaveUp = WhenOneGivesUp(worker, server);
             using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, gaveUp.Token);
             try

@@ -23,7 +23,6 @@ public sealed class SampleDataLoader(string seederConnectionString)
     /// <exception cref="DatabaseSetupException">Other data is there; nothing was changed.</exception>
     public async Task<long> LoadAsync(SeedOptions options, bool asOfWasGiven, IProgress<Progress> progress, CancellationToken cancellationToken)
     {
-        var catalogue = CatalogueReader.Read();
         await using var dataSource = NpgsqlDataSource.Create(DatabaseMigrator.ActingAsOwner(seederConnectionString));
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -34,6 +33,7 @@ public sealed class SampleDataLoader(string seederConnectionString)
         if (await IsLoadedAsync(connection, options, asOfWasGiven, cancellationToken))
             return 0;
 
+        var catalogue = CatalogueReader.Read();
         await ExecuteAsync("SET LOCAL lock_timeout = '30s'");
         var bulkLoad = await BulkLoad.BeginAsync(connection, Tables, ["stores"], cancellationToken);
         await RefuseForeignDataAsync(connection, cancellationToken);
