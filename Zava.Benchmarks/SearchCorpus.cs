@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Npgsql;
 using NpgsqlTypes;
 using Pgvector;
@@ -7,15 +8,22 @@ using Zava.Seeder.Catalogue;
 namespace Zava.Benchmarks;
 
 /// <summary>
-/// Many products over stores of very different sizes: copies of the sample products, whose vectors are those of the real model with
-/// noise, so that they lie in clusters as real ones do.
+/// Many products over stores of very different sizes: copies of the sample products, whose vectors are those of the real model,
+/// moved a little in the directions in which real products differ from one another.
 /// </summary>
 static class SearchCorpus
 {
     public const string Model = UniversalSentenceEncoder.ModelId;
 
-    // A copy is as like its original as another version of the same kind of product (a cosine of about .9).
-    const double Noise = 0.02;
+    // The length of the move: a copy is as like its original as another version of the same kind of product, a cosine of about .9.
+    const float Move = 0.45f;
+
+    // Each move is the sum of so many differences of two products. All products together spread over about 27 of the 512
+    // dimensions (the participation ratio of their covariance); noise in all of them would have no nearest neighbours to speak of.
+    const int Differences = 8;
+
+    // A table that says that the database is filled, with this corpus and no other.
+    const string Filled = "retail.bench_corpus_of_differences";
 
     /// <summary>Store and number of products.</summary>
     public static (string Store, int Products)[] Stores(bool large) => large
@@ -28,7 +36,7 @@ static class SearchCorpus
         using var encoder = new UniversalSentenceEncoder();
         string[] texts = [.. CatalogueReader.Read().Kinds.Take(count).Select(kind => kind.Purpose.Split('.')[0])];
         var embeddings = await encoder.GenerateAsync(texts, cancellationToken: cancellationToken);
-        return [.. texts.Zip(embeddings, (text, embedding) => (text, Half(embedding.Vector.Span, noise: null)))];
+        return [.. texts.Zip(embeddings, (text, embedding) => (text, Half(embedding.Vector.Span)))];
     }
 
     /// <summary>Fills a database that holds the sample data, unless it is filled already.</summary>
@@ -37,23 +45,24 @@ static class SearchCorpus
         var stores = Stores(large);
         await using var connection = await administrator.OpenConnectionAsync(cancellationToken);
         if ((long)(await ScalarAsync("SELECT count(*) FROM retail.product_embeddings WHERE store_id LIKE 'bench-%'"))! == stores.Sum(store => store.Products)
-            && await ScalarAsync("SELECT to_regclass('retail.bench_ready')::text") is not DBNull)
+            && await ScalarAsync($"SELECT to_regclass('{Filled}')::text") is not DBNull)
             return;
 
         said("Embedding the sample products …");
         var originals = await OriginalsAsync(connection, cancellationToken);
         var definitions = (string[])(await ScalarAsync("""
             SELECT array_agg(pg_get_indexdef(indexrelid)) FROM pg_index i
-             WHERE indrelid IN ('retail.products'::regclass, 'retail.product_embeddings'::regclass) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+             WHERE indrelid IN ('retail.products'::regclass, 'retail.product_words'::regclass, 'retail.product_embeddings'::regclass)
+               AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
             """))!;
         // No triggers: nothing is to be audited or queued.
         await ExecuteAsync("""
             SET session_replication_role = replica; SET maintenance_work_mem = '2GB'; SET max_parallel_maintenance_workers = 0;
             DO $$ DECLARE name regclass; BEGIN
-                FOR name IN SELECT indexrelid FROM pg_index i WHERE indrelid IN ('retail.products'::regclass, 'retail.product_embeddings'::regclass)
+                FOR name IN SELECT indexrelid FROM pg_index i WHERE indrelid IN ('retail.products'::regclass, 'retail.product_words'::regclass, 'retail.product_embeddings'::regclass)
                                AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
                 LOOP EXECUTE format('DROP INDEX %s', name); END LOOP; END $$;
-            DELETE FROM retail.product_embeddings WHERE store_id LIKE 'bench-%'; DELETE FROM retail.products WHERE store_id LIKE 'bench-%';
+            DELETE FROM retail.product_embeddings WHERE store_id LIKE 'bench-%'; DELETE FROM retail.product_words WHERE store_id LIKE 'bench-%'; DELETE FROM retail.products WHERE store_id LIKE 'bench-%';
             UPDATE retail.embedding_models SET state = 'inactive' WHERE state = 'active';
             UPDATE retail.embedding_models SET state = 'active' WHERE embedding_model = 'universal-sentence-encoder-lite'
             """);
@@ -63,14 +72,21 @@ static class SearchCorpus
             await ExecuteAsync($"INSERT INTO retail.stores (store_id, store_name) VALUES ('{store}', '{store}') ON CONFLICT DO NOTHING");
             await CopyAsync(connection, store, products, originals, cancellationToken);
         }
+        said("The words of the products …");
+        await ExecuteAsync("""
+            INSERT INTO retail.product_words (store_id, product_id, words)
+            SELECT store_id, product_id, retail.product_words(sku, product_name, brand, model, color, size, tags, product_description)
+              FROM retail.products WHERE store_id LIKE 'bench-%'
+            """);
         foreach (var definition in definitions)
         {
             said($"{definition.Split(' ')[2]} …");
             await ExecuteAsync(definition);
         }
         await ExecuteAsync("VACUUM ANALYZE retail.products");
+        await ExecuteAsync("VACUUM ANALYZE retail.product_words");
         await ExecuteAsync("VACUUM ANALYZE retail.product_embeddings");
-        await ExecuteAsync("CREATE TABLE retail.bench_ready ()");
+        await ExecuteAsync($"CREATE TABLE {Filled} ()");
 
         async Task<object?> ScalarAsync(string sql)
         {
@@ -133,18 +149,29 @@ static class SearchCorpus
             await embeddings.WriteAsync(store, cancellationToken);
             await embeddings.WriteAsync(ids[row], cancellationToken);
             await embeddings.WriteAsync("x", cancellationToken);
-            await embeddings.WriteAsync(Half(of[row].Vector, random), cancellationToken);
+            await embeddings.WriteAsync(Half(Moved(of[row].Vector, originals, random)), cancellationToken);
             await embeddings.WriteAsync(Model, cancellationToken);
         }
         await embeddings.CompleteAsync(cancellationToken);
     }
 
-    static HalfVector Half(ReadOnlySpan<float> vector, Random? noise)
+    static float[] Moved(float[] vector, List<Original> originals, Random random)
+    {
+        var move = new float[vector.Length];
+        for (var number = 0; number < Differences; number++)
+        {
+            TensorPrimitives.Add(move, originals[random.Next(originals.Count)].Vector, move);
+            TensorPrimitives.Subtract(move, originals[random.Next(originals.Count)].Vector, move);
+        }
+        TensorPrimitives.Multiply(move, Move / TensorPrimitives.Norm(move), move);
+        TensorPrimitives.Add(move, vector, move);
+        return move;
+    }
+
+    static HalfVector Half(ReadOnlySpan<float> vector)
     {
         var halves = new Half[vector.Length];
-        for (var index = 0; index < halves.Length; index++)
-            // The sum of three uniform numbers is near enough to a normal one.
-            halves[index] = (Half)(vector[index] + (noise is null ? 0 : Noise * (noise.NextDouble() + noise.NextDouble() + noise.NextDouble() - 1.5) * 2));
+        TensorPrimitives.ConvertToHalf(vector, halves);
         return new(halves);
     }
 }
