@@ -25,19 +25,25 @@ sealed class FuzzRequests(Uri server, string token, JsonElement[] tools)
 
     readonly FuzzValues _values = new();
 
-    public FuzzRequest Make(Random random) => random.Next(20) switch
+    public FuzzRequest Make(Random random)
     {
-        0 or 1 => new("broken bytes", Http(random, Broken(random, Utf8(Call(random).ToJsonString())))),
-        2 => new("hostile JSON", Http(random, _values.HostileBody(random))),
-        3 or 4 => new("odd envelope", Http(random, Utf8(Envelope(random).ToJsonString()))),
-        5 or 6 => OddHeaders(random),
-        7 => OddVerb(random),
-        8 => OddFraming(random),
-        9 or 10 => new("any method", Http(random, Utf8(Message(random, random.GetItems(Methods, 1)[0], _values.Any(random, 3)).ToJsonString()))),
-        11 => new("prompt", Http(random, Utf8(Message(random, "prompts/get", new JsonObject { ["name"] = Text(random, "gift_finder", "weekly_review"), ["arguments"] = Bag(random, "recipient", "store_id", "category") }).ToJsonString()))),
-        12 => new("resource", Http(random, Utf8(Message(random, "resources/read", new JsonObject { ["uri"] = Address(random) }).ToJsonString()))),
-        13 => new("completion", Http(random, Utf8(Message(random, "completion/complete", Completion(random)).ToJsonString()))),
-        _ => new("tool call", Http(random, Utf8(Call(random).ToJsonString()))),
+        if (random.Next(5) == 0)
+            return random.Next(4) switch { 0 or 1 => OddHeaders(random), 2 => OddVerb(random), _ => OddFraming(random) };
+        var (name, body) = MakeBody(random);
+        return new(name, Http(random, body));
+    }
+
+    /// <summary>What is in a request, or on a line of standard input.</summary>
+    public (string Name, byte[] Body) MakeBody(Random random) => random.Next(16) switch
+    {
+        0 or 1 => ("broken bytes", Broken(random, Utf8(Call(random).ToJsonString()))),
+        2 => ("hostile JSON", _values.HostileBody(random)),
+        3 or 4 => ("odd envelope", Utf8(Envelope(random).ToJsonString())),
+        5 or 6 => ("any method", Utf8(Message(random, random.GetItems(Methods, 1)[0], _values.Any(random, 3)).ToJsonString())),
+        7 => ("prompt", Utf8(Message(random, "prompts/get", new JsonObject { ["name"] = Text(random, "gift_finder", "weekly_review"), ["arguments"] = Bag(random, "recipient", "store_id", "category") }).ToJsonString())),
+        8 => ("resource", Utf8(Message(random, "resources/read", new JsonObject { ["uri"] = Address(random) }).ToJsonString())),
+        9 => ("completion", Utf8(Message(random, "completion/complete", Completion(random)).ToJsonString())),
+        _ => ("tool call", Utf8(Call(random).ToJsonString())),
     };
 
     /// <summary>A request as a client would send it.</summary>

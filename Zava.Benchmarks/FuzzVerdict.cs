@@ -16,8 +16,8 @@ static partial class FuzzVerdict
             return "it was answered with a fault";
         if (answer.Status == 0 && !request.MayBeCutOff)
             return "the connection was closed without an answer";
-        if (Inside().Match(answer.Body) is { Success: true } inside)
-            return $"the answer tells of the server's insides: {inside.Value}";
+        if (InsideOf(answer.Body) is { } inside)
+            return inside;
         if (answer.Status is < 200 or >= 300 || answer.Body.Length == 0)
             return null;
         if (answer.Status == 200 && !request.IsMcp)
@@ -37,6 +37,21 @@ static partial class FuzzVerdict
     public static IEnumerable<JsonElement> Messages(RawHttp.Answer answer) => answer.ContentType.StartsWith("text/event-stream", StringComparison.Ordinal)
         ? answer.Body.Split('\n').Where(line => line.StartsWith("data: ", StringComparison.Ordinal) && line.Trim().Length > 6).Select(line => JsonElement.Parse(line[6..]))
         : [JsonElement.Parse(answer.Body)];
+
+    /// <summary>The same for a line of standard output.</summary>
+    public static string? Of(string line)
+    {
+        try
+        {
+            return InsideOf(line) ?? (IsJsonRpc(JsonElement.Parse(line)) ? null : "the line is not JSON-RPC");
+        }
+        catch (JsonException)
+        {
+            return "the line is not JSON";
+        }
+    }
+
+    static string? InsideOf(string answer) => Inside().Match(answer) is { Success: true } inside ? $"the answer tells of the server's insides: {inside.Value}" : null;
 
     static bool IsJsonRpc(JsonElement message) => message.ValueKind == JsonValueKind.Object
         && message.TryGetProperty("jsonrpc", out var version) && version.ValueEquals("2.0")

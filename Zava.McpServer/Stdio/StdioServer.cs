@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using ModelContextProtocol.Protocol;
@@ -57,8 +58,9 @@ static class StdioServer
         builder.AddServiceDefaults();
         builder.Services.AddRouting(); // Authorization asks for it, though nothing is routed.
         builder.Services.AddSingleton<StdioCaller>();
+        var messages = new Pipe();
         builder.AddZavaMcpServer()
-            .WithStdioServerTransport()
+            .WithStreamServerTransport(messages.Reader.AsStream(), new BufferedStream(Console.OpenStandardOutput()))
             .WithMessageFilters(messages => messages.AddIncomingFilter(next => async (message, cancellationToken) =>
             {
                 // For each message, as over HTTP: a token that has expired meanwhile is worth nothing any more.
@@ -67,6 +69,7 @@ static class StdioServer
                 message.User = user;
                 await next(message, cancellationToken);
             }));
+        builder.Services.AddHostedService(services => new CheckedInput(Console.OpenStandardInput(), messages.Writer, services.GetRequiredService<ITransport>()));
         return builder.Build();
     }
 }

@@ -81,10 +81,10 @@ public sealed class ErrorTests(ErrorTests.Shop shop) : IClassFixture<ErrorTests.
     }
 
     [Theory]
-    [InlineData("[]", "-32600 The body must be one JSON-RPC message, which is an object.")]
-    [InlineData("{", "-32700 The body is not JSON in UTF-8")]
-    [InlineData("""{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}""", "-32700 The body is not JSON in UTF-8 whose objects have each name once")]
-    [InlineData("""{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"\ud800":1}}""", "-32700 The body is not JSON in UTF-8")]
+    [InlineData("[]", "-32600 What was sent must be one JSON-RPC message, which is an object.")]
+    [InlineData("{", "-32700 What was sent is not JSON in UTF-8")]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}""", "-32700 What was sent is not JSON in UTF-8 whose objects have each name once")]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"\ud800":1}}""", "-32700 What was sent is not JSON in UTF-8")]
     [InlineData("""{"jsonrpc":"1.0","id":1,"method":"tools/list"}""", "-32600 jsonrpc: \"1.0\" was sent. Allowed: \"2.0\".")]
     [InlineData("""{"id":1,"method":"tools/list"}""", "-32600 jsonrpc: is missing. Allowed: \"2.0\".")]
     [InlineData("""{"jsonrpc":"2.0","id":1.5,"method":"tools/list"}""", "-32600 id: 1.5 was sent. Allowed: a text or a whole number.")]

@@ -132,7 +132,7 @@ public sealed class StdioTests(StdioProgram stdio) : IClassFixture<StdioProgram>
         await process.StandardInput.FlushAsync(Cancellation);
 
         var answered = new HashSet<int>();
-        while (!answered.Contains(4) && await process.StandardOutput.ReadLineAsync(Cancellation) is { } line)
+        while (answered.Count < 4 && await process.StandardOutput.ReadLineAsync(Cancellation) is { } line)
             Take(line);
         process.StandardInput.Close();
         foreach (var line in (await process.StandardOutput.ReadToEndAsync(Cancellation)).Split('\n', StringSplitOptions.RemoveEmptyEntries))
