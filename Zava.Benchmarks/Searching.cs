@@ -42,11 +42,11 @@ static class Searching
                 ("exact scan", query => AdministratorAsync($"SELECT product_id FROM retail.product_embeddings WHERE store_id = '{store}' AND embedding_model = '{SearchCorpus.Model}' ORDER BY ({Distance}) + 0 LIMIT 10", "", query.Vector)),
                 ("Zava, the vectors", query => TenantAsync($"SELECT product_id FROM retail.nearest_products($1, '{SearchCorpus.Model}', ARRAY['{store}'], NULL, 40) ORDER BY distance LIMIT 10", new NpgsqlParameter { Value = query.Vector })),
                 ("Zava, whole search", query => TenantAsync($"SELECT product_id FROM retail.search_products($1, $2, '{SearchCorpus.Model}', ARRAY['{store}'], NULL, 10)", new() { Value = query.Text }, new NpgsqlParameter { Value = query.Vector })),
-                ("shared index, no filter", query => AdministratorAsync($"SELECT product_id FROM retail.product_embeddings WHERE embedding_model = '{SearchCorpus.Model}' ORDER BY {Distance} LIMIT 10", "SET LOCAL hnsw.ef_search = 200;", query.Vector)),
+                ("shared index, no filter", query => AdministratorAsync($"SELECT product_id FROM retail.product_embeddings WHERE embedding_model = '{SearchCorpus.Model}' ORDER BY {Distance} LIMIT 10", "SET LOCAL hnsw.ef_search = 500;", query.Vector)),
                 ("as the design began", query => AdministratorAsync($"SELECT product_id FROM (SELECT product_id, store_id FROM retail.product_embeddings WHERE embedding_model = '{SearchCorpus.Model}' ORDER BY {Distance} LIMIT 40) AS near WHERE store_id = '{store}' LIMIT 10", "", query.Vector)),
             ];
             if (products is > 1_000 and < 50_000)
-                ways.Add(("index of the store alone", query => AdministratorAsync($"SELECT product_id FROM retail.product_embeddings WHERE store_id = '{store}' AND embedding_model = '{SearchCorpus.Model}' ORDER BY {Distance} LIMIT 10", "SET LOCAL hnsw.ef_search = 200; SET LOCAL enable_sort = off;", query.Vector)));
+                ways.Add(("index of the store alone", query => AdministratorAsync($"SELECT product_id FROM retail.product_embeddings WHERE store_id = '{store}' AND embedding_model = '{SearchCorpus.Model}' ORDER BY {Distance} LIMIT 10", "SET LOCAL hnsw.ef_search = 500; SET LOCAL enable_sort = off;", query.Vector)));
 
             var times = ways.ToDictionary(way => way.Name, _ => new List<double>());
             var found = ways.ToDictionary(way => way.Name, _ => new List<(double Recall, int Rows)>());

@@ -101,13 +101,13 @@ $$;
 RESET ROLE;
 REVOKE CREATE ON SCHEMA retail FROM zava_search;
 
--- As it was, but that is_active is written as above.
+-- As it was, but that is_active is written as above, and more candidates are looked at: see docs/performance.md.
 CREATE OR REPLACE FUNCTION retail.nearest_by_index(
     search_embedding public.halfvec, model_name text, stores text[], filter retail.product_filter, max_results integer)
 RETURNS TABLE (store_id text, product_id uuid, distance double precision)
     LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED SECURITY INVOKER
     SET hnsw.iterative_scan = relaxed_order
-    SET hnsw.ef_search = 200
+    SET hnsw.ef_search = 500
     SET hnsw.max_scan_tuples = 200000
     -- A sort of all rows is what the index is there to spare; without statistics PostgreSQL would think it cheap.
     SET enable_sort = off
