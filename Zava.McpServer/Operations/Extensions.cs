@@ -27,6 +27,7 @@ static class Extensions
         services.AddSingleton<LiveView>();
         services.AddSingleton<SearchView>();
         services.AddSingleton<MonitoringView>();
+        services.AddSingleton<SlowView>();
         services.AddSingleton<OperationsPage>();
         List<string> schemes = [JwtBearerDefaults.AuthenticationScheme];
         if (builder.IssuesTokens())
@@ -75,6 +76,8 @@ static class Extensions
             : Results.BadRequest());
         page.MapGet("/operations/live", async (OperationsPage shown, ClaimsPrincipal user, CancellationToken cancellationToken) =>
             Layout.Fragment(await shown.LiveAsync(user, cancellationToken)));
+        page.MapGet("/operations/slow", async (OperationsPage shown, ClaimsPrincipal user, CancellationToken cancellationToken) =>
+            Layout.Fragment(await shown.SlowAsync(user, cancellationToken)));
 
         var assets = new EmbeddedFileProvider(typeof(Extensions).Assembly, "Zava.McpServer.Operations.Assets");
         all.MapGet("/assets/{name}", (string name) => assets.GetFileInfo(name) is { Exists: true } file

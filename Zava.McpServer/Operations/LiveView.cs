@@ -19,6 +19,16 @@ sealed class LiveView(OperationsReader reader, HealthCheckService health, QueryE
         if (report.Status == HealthStatus.Unhealthy)
             return Html.Of($"{state}</ul><p class=\"note\">The rest is shown when the database is in order.</p>");
 
+        return await reader.UnlessLoadingAsync(caller, token => DrawAsync(caller, state, token), loading => Html.Of($"""
+            {state}
+            {Tile("Sample data", true, $"loading, {loading.Percent} %", $"scale {loading.Scale}")}
+            </ul><p class="note">The tables of the shop are locked meanwhile; the rest is shown when they are loaded.</p>
+            """), cancellationToken);
+    }
+
+    async Task<Html> DrawAsync(Caller caller, Html state, CancellationToken cancellationToken)
+    {
+        var (loaded, _) = await reader.ReadSampleDataAsync(caller, cancellationToken);
         var missing = await reader.ReadMissingMigrationsAsync(caller, cancellationToken);
         var progress = await reader.ReadProgressAsync(caller, cancellationToken);
         var calls = await ToolCallStatistics.ReadAsync(reader, caller, cancellationToken);
@@ -26,6 +36,7 @@ sealed class LiveView(OperationsReader reader, HealthCheckService health, QueryE
         return Html.Of($"""
             {state}
             {Tile("Migrations", missing.Count == 0, missing.Count == 0 ? "all have run" : $"{missing.Count} have not run", string.Join(", ", missing))}
+            {Tile("Sample data", true, loaded is null ? "not loaded" : $"scale {loaded.Scale}", loaded is null ? "" : $"loaded {loaded.LoadedAt:yyyy-MM-dd HH:mm} UTC, sales to {loaded.AsOf:yyyy-MM-dd}")}
             {Tile("Queue", true, $"{waiting:N0} waiting", progress.Max(store => store.OldestWaitSeconds) is { } oldest ? $"the oldest for {oldest:N0} s" : "")}
             {Tile("Dead letters", dead == 0, $"{dead:N0}", dead == 0 ? "" : "./zava embeddings status says why")}
             </ul>

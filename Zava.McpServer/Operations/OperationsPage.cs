@@ -5,8 +5,13 @@ using Zava.McpServer.Errors;
 namespace Zava.McpServer.Operations;
 
 /// <summary>The page of whoever looks after the system.</summary>
-sealed class OperationsPage(OperationsReader reader, LiveView live, SearchView search, MonitoringView monitoring, ILogger<OperationsPage> logger)
+sealed class OperationsPage(OperationsReader reader, LiveView live, SearchView search, SlowView slow, TimeProvider time, ILogger<OperationsPage> logger)
 {
+    // Who has just done something wants to see it; what is fetched again and again, by many, need not be that new.
+    static readonly TimeSpan Fresh = TimeSpan.FromSeconds(2), Polled = TimeSpan.FromSeconds(15);
+
+    readonly SharedDrawing _live = new(time), _slow = new(time);
+
     public async Task<IResult> ShowAsync(ClaimsPrincipal user, string? query, string? store, CancellationToken cancellationToken)
     {
         var caller = Caller.Require(user);
@@ -18,37 +23,25 @@ sealed class OperationsPage(OperationsReader reader, LiveView live, SearchView s
             </header>
             <main>
             <p id="freshness" role="status"></p>
-            {await ShownAsync(async () => await search.DrawAsync(user, await reader.ReadStoresAsync(caller, cancellationToken), query, store, cancellationToken))}
-            <section id="live" aria-label="Live">{await LiveAsync(user, cancellationToken)}</section>
-            {await ShownAsync(() => RestAsync(caller, cancellationToken))}
+            {await ShownAsync(() => reader.UnlessLoadingAsync(
+                caller, async token => await search.DrawAsync(user, await reader.ReadStoresAsync(caller, token), query, store, token),
+                _ => Html.Of($"<p class=\"note\">The search box is here when the sample data is loaded: reload the page then.</p>"), cancellationToken))}
+            <section id="live" aria-label="Live" data-from="/operations/live" data-seconds="2">{await LiveAsync(user, cancellationToken)}</section>
+            <section aria-label="Stores, audit, monitoring" data-from="/operations/slow" data-seconds="30">{await SlowAsync(caller, Fresh, cancellationToken)}</section>
             </main>
             """), "operations.js");
     }
 
-    public Task<Html> LiveAsync(ClaimsPrincipal user, CancellationToken cancellationToken) =>
-        ShownAsync(() => live.DrawAsync(Caller.Require(user), cancellationToken));
-
-    async Task<Html> RestAsync(Caller caller, CancellationToken cancellationToken)
+    public Task<Html> LiveAsync(ClaimsPrincipal user, CancellationToken cancellationToken)
     {
-        var sizes = await reader.ReadSizesAsync(caller, cancellationToken);
-        var audit = await reader.ReadAuditAsync(caller, cancellationToken);
-        return Html.Of($"""
-            <h2>Stores</h2>
-            {Layout.Table("Stores", ["Store", "Name", "#Products", "#Customers", "#Receipts", "#Embeddings"], sizes.Select(store => (Html[])
-            [
-                Html.Of($"{store.StoreId}"), Html.Of($"{store.Name}"), Html.Of($"{store.Products:N0}"), Html.Of($"{store.Customers:N0}"),
-                Html.Of($"{store.Sales:N0}"), Html.Of($"{store.Embeddings:N0}"),
-            ]))}
-            <h2>Newest audit entries</h2>
-            {Layout.Table("Newest audit entries", ["When (UTC)", "Store", "Table", "Action", "By", "Tool"], audit.Select(entry => (Html[])
-            [
-                Html.Of($"{entry.At.ToUniversalTime():yyyy-MM-dd HH:mm:ss}"), Html.Of($"{entry.StoreId ?? "–"}"), Html.Of($"{entry.Table}"), Html.Of($"{entry.Action}"),
-                Html.Of($"{entry.By}"), Html.Of($"{entry.Tool ?? "–"}"),
-            ]))}
-            <h2>Monitoring views</h2>
-            {await monitoring.DrawAsync(caller, cancellationToken)}
-            """);
+        var caller = Caller.Require(user);
+        return ShownAsync(() => _live.DrawAsync(caller, Fresh, token => live.DrawAsync(caller, token), cancellationToken));
     }
+
+    public Task<Html> SlowAsync(ClaimsPrincipal user, CancellationToken cancellationToken) => SlowAsync(Caller.Require(user), Polled, cancellationToken);
+
+    Task<Html> SlowAsync(Caller caller, TimeSpan age, CancellationToken cancellationToken) => ShownAsync(() => _slow.DrawAsync(
+        caller, age, token => reader.UnlessLoadingAsync(caller, read => slow.DrawAsync(caller, read), _ => Html.Empty, token), cancellationToken));
 
     // A database that is away is what one comes to this page to see.
     async Task<Html> ShownAsync(Func<Task<Html>> draw)

@@ -15,6 +15,33 @@ sealed class OperationsReader(TenantDatabase database, OperatorDatabase? operato
     public Task<List<string>> ReadStoresAsync(Caller caller, CancellationToken cancellationToken) => database.QueryAsync(
         caller.For(Operation, null), new NpgsqlBatchCommand("SELECT store_id FROM retail.stores ORDER BY store_id"), row => row.GetString(0), cancellationToken);
 
+    public sealed record SampleData(DateTime LoadedAt, int Scale, DateOnly AsOf);
+
+    /// <summary>The sample data that is there, and that which is being loaded; either may be <c>null</c>.</summary>
+    /// <remarks>Touches no table that a load locks.</remarks>
+    public async Task<(SampleData? Loaded, LoadProgress? Loading)> ReadSampleDataAsync(Caller caller, CancellationToken cancellationToken) => (await database.QueryAsync(
+        caller.For(Operation, null),
+        new NpgsqlBatchCommand($"SELECT s.loaded_at, s.scale, s.as_of, {LoadProgress.Column} FROM (VALUES (1)) AS always LEFT JOIN retail.sample_data s ON true"),
+        row => (row.IsDBNull(0) ? null : new SampleData(row.GetDateTime(0), row.GetInt32(1), row.GetFieldValue<DateOnly>(2)), LoadProgress.From(row.GetNullable<string[]>(3))),
+        cancellationToken)).Single();
+
+    /// <summary>Reads tables of the shop; or says how far the load is that has locked them, also when that begins meanwhile.</summary>
+    public async Task<T> UnlessLoadingAsync<T>(Caller caller, Func<CancellationToken, Task<T>> read, Func<LoadProgress, T> otherwise, CancellationToken cancellationToken)
+    {
+        if ((await ReadSampleDataAsync(caller, cancellationToken)).Loading is { } already)
+            return otherwise(already);
+        using var givenUp = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var reading = read(givenUp.Token);
+        while (await Task.WhenAny(reading, Task.Delay(TimeSpan.FromSeconds(1), cancellationToken)) != reading)
+            if ((await ReadSampleDataAsync(caller, cancellationToken)).Loading is { } begun)
+            {
+                await givenUp.CancelAsync();
+                await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                return otherwise(begun);
+            }
+        return await reading;
+    }
+
     public sealed record StoreProgress(string StoreId, string Model, bool IsActive, long Products, long Embedded, long Waiting, double? OldestWaitSeconds, long Dead);
 
     public Task<List<StoreProgress>> ReadProgressAsync(Caller caller, CancellationToken cancellationToken) => database.QueryAsync(

@@ -73,13 +73,13 @@ sealed class BulkLoad
     /// <summary>Makes keys, indexes and foreign keys, and puts the guards back.</summary>
     /// <param name="progress">How many of how many are done.</param>
     /// <param name="cancellationToken">Stops.</param>
-    public async Task EndAsync(Action<int, int> progress, CancellationToken cancellationToken)
+    public async Task EndAsync(Func<int, int, Task> progress, CancellationToken cancellationToken)
     {
         // Enough for the sorts of a million rows; for this transaction only.
         await ExecuteAsync("SET LOCAL maintenance_work_mem = '256MB'", cancellationToken);
         for (var done = 0; done < _rebuild.Count; done++)
         {
-            progress(done, _rebuild.Count);
+            await progress(done, _rebuild.Count);
             await ExecuteAsync(_rebuild[done], cancellationToken);
         }
         foreach (var sql in _guard)

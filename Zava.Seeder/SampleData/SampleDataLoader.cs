@@ -35,6 +35,7 @@ public sealed class SampleDataLoader(string seederConnectionString)
 
         var catalogue = CatalogueReader.Read();
         await ExecuteAsync("SET LOCAL lock_timeout = '30s'");
+        await ReportAsync("beginning", 0, 0);
         var bulkLoad = await BulkLoad.BeginAsync(connection, Tables, ["stores"], cancellationToken);
         await RefuseForeignDataAsync(connection, cancellationToken);
         var categoryIds = await AddSubcategoriesAsync(connection, catalogue, cancellationToken);
@@ -65,10 +66,10 @@ public sealed class SampleDataLoader(string seederConnectionString)
                 var count = await copy;
                 written[table] += count;
                 rows += (long)count;
-                progress.Report(new(data.Store.Id, rows, Math.Min(.8 * rows / StoreDataGenerator.RowEstimate(options.Scale), .8)));
+                await ReportAsync(data.Store.Id, rows, Math.Min(.8 * rows / StoreDataGenerator.RowEstimate(options.Scale), .8));
             }
         }
-        await bulkLoad.EndAsync((done, all) => progress.Report(new("indexes and keys", rows, .8 + .18 * done / all)), cancellationToken);
+        await bulkLoad.EndAsync((done, all) => ReportAsync("indexes and keys", rows, .8 + .18 * done / all), cancellationToken);
 
         await using (var mark = new NpgsqlCommand("INSERT INTO retail.sample_data (scale, seed, as_of) VALUES ($1, $2, $3)", connection)
         {
@@ -78,9 +79,15 @@ public sealed class SampleDataLoader(string seederConnectionString)
         await transaction.CommitAsync(cancellationToken);
 
         // The planner must not meet a full table with the statistics of an empty one.
-        progress.Report(new("statistics", rows, .98));
+        await ReportAsync("statistics", rows, .98);
         await ExecuteAsync($"ANALYZE {string.Join(", ", Tables.Select(table => $"retail.{table}"))}");
         return rows;
+
+        async Task ReportAsync(string step, long written, double fraction)
+        {
+            progress.Report(new(step, written, fraction));
+            await new LoadProgress((int)(100 * fraction), options.Scale).ShowAsync(connection, cancellationToken);
+        }
 
         async Task ExecuteAsync(string sql)
         {

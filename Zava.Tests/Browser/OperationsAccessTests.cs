@@ -57,6 +57,7 @@ public sealed class OperationsAccessTests(OperationsAccessTests.EmptyShop shop) 
     [Theory]
     [InlineData("/")]
     [InlineData("/operations/live")]
+    [InlineData("/operations/slow")]
     public async Task A_token_needs_the_scope_ops_read(string path)
     {
         using var manager = shop.Server.CreateHttpClient(shop.Server.TokenOf("seattle-manager"));

@@ -78,6 +78,18 @@ public sealed class OperationsPageTests(OperationsShop shop) : IClassFixture<Ope
     }
 
     [Fact]
+    public async Task Sizes_and_audit_entries_come_without_a_reload()
+    {
+        await using var page = await shop.SignInAsync();
+        const string Audit = "document.querySelector('[aria-label=\"Newest audit entries\"]').innerText";
+        await page.EvaluateAsync<object>($"window.audited = {Audit}, null");
+        await shop.Database.ExecuteAsync("UPDATE retail.stores SET store_name = 'A new name' WHERE store_id = 'bellevue'");
+        await page.UntilAsync("document.querySelector('[aria-label=\"Stores\"]').innerText.includes('A new name')");
+        Assert.True(await page.EvaluateAsync<bool>($"window.audited && window.audited !== {Audit}")); // a reload would have forgotten it
+        Assert.Empty(page.Complaints);
+    }
+
+    [Fact]
     public async Task Markup_in_data_is_shown_as_text_and_never_runs()
     {
         await shop.Database.ExecuteAsync("""

@@ -58,6 +58,32 @@ public sealed class OperationsPageTests(TwoStores stores) : IClassFixture<TwoSto
     }
 
     [Fact]
+    public async Task What_is_drawn_once_for_many_is_drawn_for_those_of_the_same_stores()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 4).SelectMany(_ => (string[])["*", "seattle", "redmond"]).Select(async store =>
+        {
+            using var http = _server.CreateHttpClient(_server.Issuer.Issue(new Dictionary<string, object>
+            {
+                ["sub"] = "operator@zava.example",
+                ["stores"] = (string[])[store],
+                ["scope"] = "ops.read",
+            }));
+            var shown = await http.GetStringAsync("/operations/live", Cancellation) + await http.GetStringAsync("/operations/slow", Cancellation);
+            foreach (var one in (string[])["seattle", "redmond"])
+                Assert.Equal((store, store == "*" || store == one), (store, shown.Contains(one)));
+            Assert.Equal((store, store == "*"), (store, shown.Contains("idx_products")));
+        }));
+    }
+
+    [Fact]
+    public async Task What_the_page_says_of_the_sample_data_no_service_can_change()
+    {
+        await using var application = await stores.Database.As("mcp_user").OpenConnectionAsync(Cancellation);
+        foreach (var sql in (string[])["INSERT INTO retail.sample_data (scale, seed, as_of) VALUES (1, 1, now())", "DELETE FROM retail.sample_data", "UPDATE retail.sample_data SET scale = 2"])
+            Assert.Equal(Npgsql.PostgresErrorCodes.InsufficientPrivilege, (await Assert.ThrowsAsync<Npgsql.PostgresException>(() => application.ExecuteAsync(sql))).SqlState);
+    }
+
+    [Fact]
     public async Task An_operator_of_every_store_sees_all_and_the_monitoring_views()
     {
         var page = await ReadAsync("*", "");

@@ -1,16 +1,15 @@
-// Fetches what changes every two seconds; everything else works without this script.
-const live = document.getElementById('live');
+// Fetches what changes, each part as often as it says; everything else works without this script.
 const follow = document.getElementById('follow');
 const freshness = document.getElementById('freshness');
 document.getElementById('following').hidden = false;
 
-async function refresh() {
+async function refresh(part) {
   // What somebody is reading by keyboard, or has no eyes on, stays as it is.
-  if (!follow.checked || document.hidden || live.contains(document.activeElement)) return;
+  if (!follow.checked || document.hidden || part.contains(document.activeElement)) return;
   try {
-    const answer = await fetch('/operations/live', { cache: 'no-store', redirect: 'manual' });
+    const answer = await fetch(part.dataset.from, { cache: 'no-store', redirect: 'manual' });
     if (answer.ok) {
-      live.innerHTML = await answer.text();
+      part.innerHTML = await answer.text();
       freshness.textContent = '';
     } else {
       freshness.textContent = answer.status === 401 || answer.status === 403 || answer.type === 'opaqueredirect'
@@ -21,9 +20,10 @@ async function refresh() {
   }
 }
 
-(async () => {
-  for (;;) {
-    await new Promise(next => setTimeout(next, 2000));
-    await refresh();
-  }
-})();
+for (const part of document.querySelectorAll('[data-from]'))
+  (async () => {
+    for (;;) {
+      await new Promise(next => setTimeout(next, 1000 * part.dataset.seconds));
+      await refresh(part);
+    }
+  })();
