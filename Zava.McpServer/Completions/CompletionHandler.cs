@@ -8,6 +8,7 @@ using Zava.Database;
 using Zava.McpServer.Audit;
 using Zava.McpServer.Errors;
 using Zava.McpServer.Identity;
+using Zava.McpServer.Tools;
 
 namespace Zava.McpServer.Completions;
 
@@ -27,11 +28,7 @@ static partial class CompletionHandler
         ["sku"] = $"SELECT DISTINCT sku FROM retail.products p WHERE {InStores} AND sku ILIKE $1",
         ["brand"] = $"SELECT DISTINCT brand FROM retail.products p WHERE {InStores} AND brand ILIKE $1",
         ["category"] = "SELECT category_name FROM retail.product_categories WHERE is_active AND category_name ILIKE $1",
-        ["table"] = """
-            SELECT relname::text FROM pg_class
-             WHERE relnamespace = 'retail'::regnamespace AND relkind IN ('r', 'v') AND has_any_column_privilege(oid, 'SELECT')
-               AND relname ILIKE $1
-            """,
+        ["table"] = $"SELECT relname::text FROM pg_class WHERE {SchemaTools.IsShown} AND relname ILIKE $1",
     };
 
     /// <summary>The variables and arguments for which values are offered.</summary>

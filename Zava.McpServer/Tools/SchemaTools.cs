@@ -44,12 +44,16 @@ public sealed class SchemaTools(TenantDatabase database)
     /// <summary>The schema-qualified name of a table that may be named without its schema.</summary>
     internal static string Qualified(string table) => table.StartsWith("retail.", StringComparison.Ordinal) ? table : $"retail.{table}";
 
+    /// <summary>Of <c>pg_class</c>: the tables and views that may be read, but for those that only the server has a use for.</summary>
+    internal const string IsShown =
+        "relnamespace = 'retail'::regnamespace AND relkind IN ('r', 'v') AND has_any_column_privilege(oid, 'SELECT') AND relname NOT IN ('product_words', 'sample_data')";
+
     /// <summary>The tables that may be read, by their schema-qualified names, in the order of these.</summary>
     internal static async Task<OrderedDictionary<string, TableSchema>> ReadAsync(TenantDatabase database, TenantContext context, CancellationToken cancellationToken)
     {
         var tables = await database.QueryAsync(
             context,
-            new NpgsqlBatchCommand("""
+            new NpgsqlBatchCommand($$"""
                 SELECT c.relname::text, obj_description(c.oid, 'pg_class'),
                        array_agg(a.attname::text ORDER BY a.attnum),
                        array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum),
@@ -63,8 +67,7 @@ public sealed class SchemaTools(TenantDatabase database)
                                    FROM pg_constraint fk WHERE fk.conrelid = c.oid AND fk.contype = 'f'), '{}')
                   FROM pg_class c
                   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                 WHERE c.relnamespace = 'retail'::regnamespace AND c.relkind IN ('r', 'v')
-                   AND has_any_column_privilege(c.oid, 'SELECT') AND has_column_privilege(c.oid, a.attnum, 'SELECT')
+                 WHERE {{IsShown}} AND has_column_privilege(c.oid, a.attnum, 'SELECT')
                  GROUP BY c.oid, c.relname
                  ORDER BY c.relname
                 """),

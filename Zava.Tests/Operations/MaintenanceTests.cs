@@ -53,7 +53,7 @@ public sealed class MaintenanceTests(DatabaseTemplate template) : IAsyncLifetime
         await Eventually.EqualAsync(true, () => _database.ScalarAsync<bool>("SELECT n_dead_tup > 10000 FROM pg_stat_user_tables WHERE relid = 'retail.products'::regclass"));
 
         var steps = await RunAsync();
-        Assert.Equal("VACUUM (ANALYZE) retail.products", steps[0].Statement);
+        Assert.Contains(steps, step => step.Statement == "VACUUM (ANALYZE) retail.products");
         Assert.Contains(steps, step => step.Statement == "REINDEX INDEX CONCURRENTLY retail.products_pkey");
         Assert.All(steps, step => Assert.Null(step.Failure));
         Assert.True(await IndexBytesAsync() < before / 2);
