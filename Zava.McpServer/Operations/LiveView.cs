@@ -49,6 +49,7 @@ sealed class LiveView(OperationsReader reader, HealthCheckService health, QueryE
     static string NameOf(string check) => check switch
     {
         "database" => "Database login",
+        "record" => "Record of calls",
         Database.Extensions.DatabaseName => "Database",
         _ => check,
     };

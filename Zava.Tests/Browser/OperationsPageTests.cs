@@ -19,7 +19,7 @@ public sealed class OperationsPageTests(OperationsShop shop) : IClassFixture<Ope
         await using var client = await shop.Server.ConnectAsync(shop.Server.TokenOf("seattle-manager"));
         await client.CallToolAsync("list_stores", cancellationToken: Cancellation);
         await using var page = await shop.SignInAsync();
-        foreach (var shown in (string[])["State", "Database login", "Migrations", "all have run", "universal-sentence-encoder-lite", "Calls per second", "Newest audit entries", "Tables", "sales_transactions"])
+        foreach (var shown in (string[])["State", "Database login", "Record of calls", "Migrations", "all have run", "universal-sentence-encoder-lite", "Calls per second", "Newest audit entries", "Tables", "sales_transactions"])
             await page.UntilAsync($"{Text}.includes('{shown}')");
         // Recorded within a second, and fetched by the page itself.
         await page.UntilAsync($"document.getElementById('live').innerText.includes('list_stores')");
