@@ -35,7 +35,9 @@ public sealed class InterruptedStartTests
 
     static Process Start(string home)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Zava.Standalone.dll"), "--as-of", "2026-03-31"])
+        // A shell starts what runs in its background with SIGINT ignored, children inherit it, and .NET keeps to it; the tests may run there.
+        string[] heard = OperatingSystem.IsLinux() ? ["env", "--default-signal=INT"] : ["env"];
+        var start = new ProcessStartInfo(heard[0], [.. heard[1..], "dotnet", Path.Combine(AppContext.BaseDirectory, "Zava.Standalone.dll"), "--as-of", "2026-03-31"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
