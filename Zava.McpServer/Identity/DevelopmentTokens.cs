@@ -5,7 +5,7 @@ using Zava.ServiceDefaults;
 namespace Zava.McpServer.Identity;
 
 /// <summary>Once the server listens, gives the developer its address and a token for each persona.</summary>
-sealed class DevelopmentTokens(DevelopmentIssuer issuer, SignInLink link) : IHostedLifecycleService
+sealed class DevelopmentTokens(DevelopmentIssuer issuer, SignInLink link, Terminal terminal) : IHostedLifecycleService
 {
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
@@ -22,11 +22,10 @@ sealed class DevelopmentTokens(DevelopmentIssuer issuer, SignInLink link) : IHos
                 token => new { type = "http", url, headers = new { Authorization = $"Bearer {token.Value}" } }),
         }, Indented));
 
-        // Not through the logger: a log may be exported and kept, and these are secrets, if only of this machine.
-        Console.WriteLine($"MCP server: {url}");
-        Console.WriteLine($"Development tokens, also in {file} for an editor:");
+        terminal.WriteLine($"MCP server: {url}");
+        terminal.WriteLine($"Development tokens, also in {file} for an editor:");
         foreach (var (name, token) in tokens)
-            Console.WriteLine($"  {name,-20} {token}");
+            terminal.WriteLine($"  {name,-20} {token}");
         link.Announce();
         return Task.CompletedTask;
     }

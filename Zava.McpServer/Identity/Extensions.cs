@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Zava.McpServer.Identity;
@@ -78,6 +79,7 @@ static class Extensions
 
         var issuer = new DevelopmentIssuer(options.DevelopmentFolder ?? FindDevelopmentFolder(builder.Environment.ContentRootPath));
         builder.Services.AddSingleton(issuer);
+        builder.Services.TryAddSingleton(new Terminal(Console.Out));
         builder.Services.Configure<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme, bearer =>
             bearer.TokenValidationParameters = new TokenValidationParameters
             {

@@ -11,7 +11,7 @@ namespace Zava.McpServer.Operations;
 /// The one-time link that signs a developer in to the operations page. Its code is 256 random bits, used once, and for ten
 /// minutes. It is in the fragment of the address, which browsers send to nobody: no log, span or proxy has it.
 /// </summary>
-sealed class SignInLink(IServer server, IOptions<IdentityOptions> options, TimeProvider time)
+sealed class SignInLink(IServer server, IOptions<IdentityOptions> options, TimeProvider time, Terminal terminal)
 {
     public const string Path = "/sign-in";
 
@@ -27,7 +27,6 @@ sealed class SignInLink(IServer server, IOptions<IdentityOptions> options, TimeP
         ?? "http://localhost").TrimEnd('/');
 
     /// <summary>Prints a link where the server runs, unless one is out that can still be used.</summary>
-    // Not through the logger, see DevelopmentTokens.
     public void Announce()
     {
         string code;
@@ -37,7 +36,7 @@ sealed class SignInLink(IServer server, IOptions<IdentityOptions> options, TimeP
                 return;
             code = Issue();
         }
-        Console.WriteLine($"Operations page, once within {Lifetime.TotalMinutes:0} minutes: {Address}{Path}#{code}");
+        terminal.WriteLine($"Operations page, once within {Lifetime.TotalMinutes:0} minutes: {Address}{Path}#{code}");
     }
 
     /// <summary>Makes a code; the one before it is worth nothing any more.</summary>

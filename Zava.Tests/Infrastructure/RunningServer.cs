@@ -63,6 +63,7 @@ public sealed class RunningServer : IAsyncDisposable
         if (log is not null)
             builder.Logging.AddProvider(log);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Services.AddSingleton(new Terminal(TextWriter.Null));
         configure?.Invoke(builder);
         return builder.BuildZavaMcpServer();
     }
