@@ -40,11 +40,6 @@ sealed class CatalogueEntry(string file, YamlMappingNode node)
 
     public IReadOnlyList<decimal> NumbersOrNone(string field) => [.. Items(field).Select(item => Number(field, item))];
 
-    public IEnumerable<KeyValuePair<string, string>> Map(string field) =>
-        Find(field) is YamlMappingNode { Children.Count: > 0 } map
-            ? map.Children.Select(pair => KeyValuePair.Create(pair.Key.ToString(), pair.Value.ToString()))
-            : throw Error(field, "a mapping of at least one name to a description is expected.");
-
     public IReadOnlyList<CatalogueEntry> Entries(string field)
     {
         var entries = Items(field).Select(item => item is YamlMappingNode map

@@ -28,9 +28,15 @@ public static class CatalogueReader
         {
             var root = Load(file, text);
             var category = root.OneOf("category", TopLevelCategories);
-            foreach (var (name, description) in root.Map("subcategories"))
-                if (!subcategories.TryAdd(name, new(category, name, description)))
-                    throw root.Error("subcategories", $"'{name}' is there already; sub-categories are unique over all files.");
+            foreach (var entry in root.Entries("subcategories"))
+            {
+                var sub = new Subcategory(ReadCategoryId(entry), category, entry.Text("name"), entry.Text("description"));
+                if (subcategories.Values.FirstOrDefault(other => other.Id == sub.Id) is { } same)
+                    throw entry.Error("id", $"{sub.Id} is that of '{same.Name}'; ids are unique over all files.");
+                if (!subcategories.TryAdd(sub.Name, sub))
+                    throw entry.Error("name", $"'{sub.Name}' is there already; sub-categories are unique over all files.");
+                entry.RefuseUnknown();
+            }
 
             foreach (var entry in root.Entries("kinds"))
             {
@@ -49,6 +55,11 @@ public static class CatalogueReader
                 throw entry.Error("goes_with", $"'{nothing}' is no id of a kind in any file.");
         return new([.. subcategories.Values], [.. kinds.Values]);
     }
+
+    static int ReadCategoryId(CatalogueEntry entry) =>
+        entry.Number("id") is var id && id > TopLevelCategories.Length && id <= short.MaxValue && decimal.IsInteger(id)
+            ? (int)id
+            : throw entry.Error("id", $"a whole number from {TopLevelCategories.Length + 1} to {short.MaxValue} is expected; those below are the main categories'.");
 
     static ProductKind ReadKind(CatalogueEntry entry, IEnumerable<string> subcategories)
     {

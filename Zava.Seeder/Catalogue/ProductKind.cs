@@ -4,7 +4,11 @@ namespace Zava.Seeder.Catalogue;
 public sealed record ProductCatalogue(IReadOnlyList<Subcategory> Subcategories, IReadOnlyList<ProductKind> Kinds);
 
 /// <summary>A category below one of the seven top-level ones.</summary>
-public sealed record Subcategory(string Category, string Name, string Description);
+/// <param name="Id">Its key in the database: given, so that a new one moves no other.</param>
+/// <param name="Category">The top-level one.</param>
+/// <param name="Name">Unique, as customers read it.</param>
+/// <param name="Description">What is in it.</param>
+public sealed record Subcategory(int Id, string Category, string Name, string Description);
 
 /// <summary>A kind of product, such as travel mugs, with what all its versions share.</summary>
 /// <param name="Id">Unique, kebab-case.</param>

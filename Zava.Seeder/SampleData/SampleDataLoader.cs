@@ -38,12 +38,12 @@ public sealed class SampleDataLoader(string seederConnectionString)
         await ReportAsync("beginning", 0, 0);
         var bulkLoad = await BulkLoad.BeginAsync(connection, Tables, ["stores"], cancellationToken);
         await RefuseForeignDataAsync(connection, cancellationToken);
-        var categoryIds = await AddSubcategoriesAsync(connection, catalogue, cancellationToken);
+        await AddSubcategoriesAsync(connection, catalogue, cancellationToken);
         var stores = await ReadStoresAsync(connection, cancellationToken);
 
         // The day after the last one: when the data is of the same arguments, it is the same to the last column.
         var loadedAt = options.AsOf.AddDays(1).ToDateTime(default, DateTimeKind.Utc);
-        var writer = new StoreDataWriter(connection, categoryIds, loadedAt);
+        var writer = new StoreDataWriter(connection, catalogue.Subcategories.ToDictionary(sub => sub.Name, sub => sub.Id), loadedAt);
         var rows = 0L;
         var written = new ulong[Tables.Length];
         await foreach (var (data, receipts) in AheadAsync(Batches(new StoreDataGenerator(catalogue, options).Generate(stores)), cancellationToken))
@@ -166,42 +166,36 @@ public sealed class SampleDataLoader(string seederConnectionString)
 
     static async Task RefuseForeignDataAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var foreign = new NpgsqlCommand(
-            "SELECT EXISTS (SELECT FROM retail.products) OR EXISTS (SELECT FROM retail.customers)", connection);
+        await using var foreign = new NpgsqlCommand("""
+            SELECT EXISTS (SELECT FROM retail.products) OR EXISTS (SELECT FROM retail.customers)
+                OR EXISTS (SELECT FROM retail.product_categories WHERE parent_category_id IS NOT NULL)
+            """, connection);
         if (await foreign.ExecuteScalarAsync(cancellationToken) is true)
             throw new DatabaseSetupException(
-                "The database holds products or customers that are no sample data, so none was loaded; use --no-sample-data with it.");
+                "The database holds products, customers or sub-categories that are no sample data, so none was loaded; use --no-sample-data with it.");
     }
 
-    static async Task<Dictionary<string, int>> AddSubcategoriesAsync(
-        NpgsqlConnection connection, ProductCatalogue catalogue, CancellationToken cancellationToken)
+    static async Task AddSubcategoriesAsync(NpgsqlConnection connection, ProductCatalogue catalogue, CancellationToken cancellationToken)
     {
-        // A load that was rolled back has moved the sequence on; the same arguments have to give the same ids.
-        await using (var rewind = new NpgsqlCommand(
-            "SELECT setval(pg_get_serial_sequence('retail.product_categories', 'category_id'), (SELECT max(category_id) FROM retail.product_categories))", connection))
-            await rewind.ExecuteNonQueryAsync(cancellationToken);
-
         await using var command = new NpgsqlCommand("""
-            INSERT INTO retail.product_categories (category_name, parent_category_id, description)
-            SELECT sub.name, top.category_id, sub.description
-              FROM unnest($1, $2, $3) WITH ORDINALITY AS sub (name, parent, description, place)
+            INSERT INTO retail.product_categories (category_id, category_name, parent_category_id, description)
+            SELECT sub.id, sub.name, top.category_id, sub.description
+              FROM unnest($1, $2, $3, $4) AS sub (id, name, parent, description)
               JOIN retail.product_categories top ON top.category_name = sub.parent AND top.parent_category_id IS NULL
-             ORDER BY sub.place
-            RETURNING category_name, category_id
             """, connection)
         {
             Parameters =
             {
+                new() { Value = catalogue.Subcategories.Select(sub => sub.Id).ToArray() },
                 new() { Value = catalogue.Subcategories.Select(sub => sub.Name).ToArray() },
                 new() { Value = catalogue.Subcategories.Select(sub => sub.Category).ToArray() },
                 new() { Value = catalogue.Subcategories.Select(sub => sub.Description).ToArray() },
             },
         };
-        var ids = new Dictionary<string, int>();
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-            ids.Add(reader.GetString(0), reader.GetInt32(1));
-        return ids;
+        await command.ExecuteNonQueryAsync(cancellationToken);
+        await using var next = new NpgsqlCommand(
+            "SELECT setval(pg_get_serial_sequence('retail.product_categories', 'category_id'), (SELECT max(category_id) FROM retail.product_categories))", connection);
+        await next.ExecuteNonQueryAsync(cancellationToken);
     }
 
     static async Task<List<Store>> ReadStoresAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

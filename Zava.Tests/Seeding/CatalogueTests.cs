@@ -8,7 +8,7 @@ public sealed class CatalogueTests
     const string Valid = """
         category: Electronics
         subcategories:
-          Audio: Headphones
+          - {id: 35, name: Audio, description: Headphones}
         kinds:
           - id: headphones
             subcategory: Audio
@@ -46,6 +46,11 @@ public sealed class CatalogueTests
     [InlineData("price: 89.00", "price: -1", "test.yaml, line 18, price: '-1' is not a positive number.")]
     [InlineData("price: 89.00", "prize: 89.00", "test.yaml, line 16, price: is missing.")]
     [InlineData("popularity: 3", "popularity: 6", "test.yaml, line 14, popularity: a whole number from 1")]
+    [InlineData("id: 35", "id: 7", "test.yaml, line 3, id: a whole number from 8 to 32767 is expected")]
+    [InlineData("name: Audio", "nom: Audio", "test.yaml, line 3, name: is missing")]
+    [InlineData("{id: 35,", "{id: 35, short: A,", "test.yaml, line 3, short: is not a known field")]
+    [InlineData("kinds:", "  - {id: 35, name: Radio, description: Waves}\nkinds:", "test.yaml, line 4, id: 35 is that of 'Audio'")]
+    [InlineData("kinds:", "  - {id: 36, name: Audio, description: Waves}\nkinds:", "test.yaml, line 4, name: 'Audio' is there already")]
     [InlineData("subcategory: Audio", "subcategory: Radio", "test.yaml, line 6, subcategory: 'Radio' is not one of: Audio.")]
     [InlineData("tags: [music]", "tags: []", "test.yaml, line 9, tags: a list of at least one")]
     [InlineData("dimensions_cm: [20, 18, 8]", "dimensions_cm: [20, 18]", "test.yaml, line 11, dimensions_cm: a list of 3 numbers")]

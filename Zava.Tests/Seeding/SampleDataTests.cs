@@ -124,13 +124,16 @@ public sealed class SampleDataTests(DatabaseTemplate template, SampleDataTests.S
         Assert.Equal(before, await Database.ScalarAsync<long>(Count));
     }
 
-    [Fact]
-    public async Task A_database_of_real_data_is_left_alone()
+    [Theory]
+    [InlineData("products", "INSERT INTO retail.products (store_id, sku, product_name, price) VALUES ('seattle', 'X', 'X', 1)")]
+    [InlineData("customers", "INSERT INTO retail.customers (store_id, first_name, last_name, email) VALUES ('seattle', 'X', 'X', 'x@zava.example')")]
+    [InlineData("product_categories WHERE parent_category_id IS NOT NULL", "INSERT INTO retail.product_categories (category_name, parent_category_id) VALUES ('X', 1)")]
+    public async Task A_database_of_real_data_is_left_alone(string table, string insert)
     {
         await using var real = await template.CreateDatabaseAsync();
-        await real.ExecuteAsync("INSERT INTO retail.products (store_id, sku, product_name, price) VALUES ('seattle', 'X', 'X', 1)");
+        await real.ExecuteAsync(insert);
         Assert.Contains("no sample data", (await Assert.ThrowsAsync<DatabaseSetupException>(() => SampleDatabase.LoadAsync(real, Options))).Message);
-        Assert.Equal(1L, await real.ScalarAsync<long>("SELECT count(*) FROM retail.products"));
+        Assert.Equal(1L, await real.ScalarAsync<long>($"SELECT count(*) FROM retail.{table}"));
     }
 
     [Fact]
