@@ -23,9 +23,14 @@ sealed class BenchmarkDatabase : IAsyncDisposable
 
     public ContextKey Key { get; } = new("bench", SHA256.HashData("the key of Zava's benchmarks"u8));
 
-    public NpgsqlDataSource Administrator => Source("postgres");
+    /// <summary>A superuser, on a pool as Npgsql makes it: it resets a session before it is used again.</summary>
+    public NpgsqlDataSource Administrator => Source("postgres", resetsSessions: true);
 
-    public NpgsqlDataSource Application => Source(DatabaseRole.Application);
+    /// <summary>A superuser on a pool like the server's.</summary>
+    public NpgsqlDataSource AdministratorWithoutResets => Source("postgres", resetsSessions: false);
+
+    /// <summary>The server's login on a pool like the server's.</summary>
+    public NpgsqlDataSource Application => Source(DatabaseRole.Application, resetsSessions: false);
 
     /// <param name="folder">Where PostgreSQL is kept.</param>
     /// <param name="sampleData"><c>null</c> for none: then the database is a new one, whatever was there before.</param>
@@ -74,12 +79,12 @@ sealed class BenchmarkDatabase : IAsyncDisposable
         _postgres = await PrivatePostgres.StartAsync(_postgres.Folder, PostgresSettings, cancellationToken, port);
     }
 
-    readonly Dictionary<string, NpgsqlDataSource> _sources = [];
+    readonly Dictionary<(string Login, bool ResetsSessions), NpgsqlDataSource> _sources = [];
 
-    NpgsqlDataSource Source(string login)
+    NpgsqlDataSource Source(string login, bool resetsSessions)
     {
-        if (!_sources.TryGetValue(login, out var source))
-            _sources[login] = source = RetailDataSource.Create(ConnectionString(login));
+        if (!_sources.TryGetValue((login, resetsSessions), out var source))
+            _sources[(login, resetsSessions)] = source = RetailDataSource.Create(ConnectionString(login), resetsSessions);
         return source;
     }
 

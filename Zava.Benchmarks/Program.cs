@@ -23,11 +23,14 @@ var seconds = new Option<int>("--seconds") { Description = "For how long to meas
 var isolation = new Command("isolation", "What isolation adds to a call, against the same query without it") { seconds };
 isolation.SetAction((parsed, cancellationToken) => RunAsync(parsed, shop, Zava.Database.Extensions.DatabaseName, async database =>
 {
-    var lines = await Isolation.RunAsync(database.Application, database.Administrator, database.Key, TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellationToken);
-    var table = new Table().AddColumns("query", "without, µs", "with, µs", "overhead", "p99 without, µs", "p99 with, µs");
+    var lines = await Isolation.RunAsync(database, TimeSpan.FromSeconds(parsed.GetValue(seconds)), cancellationToken);
+    var table = new Table().AddColumns("query", "without, µs", "p99", "without, sessions reset, µs", "p99", "with, µs", "p99", "overhead", "to resets");
     foreach (var line in lines)
         table.AddRow(
-            line.Query, Number(line.Plain), Number(line.Isolated), string.Create(CultureInfo.InvariantCulture, $"{line.Overhead:+0 %;-0 %}"), Number(line.PlainP99), Number(line.IsolatedP99));
+        [
+            line.Query, .. ((Isolation.Time[])[line.Plain, line.WithResets, line.Isolated]).SelectMany(time => (string[])[Number(time.Median), Number(time.P99)]),
+            Overhead(line.Overhead), Overhead(line.OverheadToResets),
+        ]);
     AnsiConsole.Write(table);
     return (lines, true);
 }, cancellationToken));
@@ -148,6 +151,8 @@ var docs = new Command("docs", "Writes docs/tools.md from the server itself") { 
 docs.SetAction(async (parsed, cancellationToken) => await File.WriteAllTextAsync(parsed.GetValue(file)!.FullName, await ToolReference.WriteAsync(), cancellationToken));
 
 return await new RootCommand("Measures Zava; see docs/performance.md.") { isolation, calls, soak, seed, search, embed, data, docs, load, bare, json, folder }.Parse(args).InvokeAsync();
+
+static string Overhead(double value) => value.ToString("+0 %;-0 %", CultureInfo.InvariantCulture);
 
 static string Number(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
 

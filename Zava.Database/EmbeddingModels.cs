@@ -155,10 +155,11 @@ public sealed class EmbeddingModels(NpgsqlDataSource dataSource)
             return;
         // pgvector before 0.8.2 may overflow in parallel builds.
         await ExecuteAsync(owner, "SET max_parallel_maintenance_workers = 0", cancellationToken);
-        await using var statement = new NpgsqlCommand("""
-            SELECT format('CREATE INDEX CONCURRENTLY %I ON retail.product_embeddings USING hnsw ((embedding::public.halfvec(%s)) public.halfvec_cosine_ops) WHERE embedding_model = %L',
-                          'idx_product_embeddings_' || left(md5($1), 8), $2, $1)
-            """, owner) { Parameters = { new() { Value = model }, new NpgsqlParameter { Value = dimensions } } };
+        await using var statement = new NpgsqlCommand(
+            "SELECT format('CREATE INDEX CONCURRENTLY %I ', 'idx_product_embeddings_' || left(md5($1), 8)) || retail.vector_index($1, $2)", owner)
+        {
+            Parameters = { new() { Value = model }, new() { Value = dimensions } },
+        };
         await ExecuteAsync(owner, (string)(await statement.ExecuteScalarAsync(cancellationToken))!, cancellationToken);
     }
 

@@ -25,10 +25,10 @@ static class RetailDataSource
     }
 
     /// <summary>A data source like a service's, without the service.</summary>
-    public static NpgsqlDataSource Create(string connectionString)
+    public static NpgsqlDataSource Create(string connectionString, bool resetsSessions = true)
     {
         var builder = new NpgsqlDataSourceBuilder(connectionString);
-        Configure(builder, resetsSessions: true);
+        Configure(builder, resetsSessions);
         return builder.Build();
     }
 

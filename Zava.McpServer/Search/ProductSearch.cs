@@ -8,9 +8,10 @@ using Zava.Database;
 namespace Zava.McpServer.Search;
 
 /// <summary>Finds products by meaning and by words.</summary>
-public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedder, IMeterFactory meters)
+public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedder, IMeterFactory meters) : IDisposable
 {
     readonly SearchTelemetry _telemetry = new(meters);
+    readonly StoreSizes _sizes = new(database);
 
     /// <summary>How a page can be sorted: the SQL of it.</summary>
     static readonly Dictionary<string, string> Orders = new()
@@ -59,11 +60,16 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
             await RequireCategoryAsync(context, category, cancellationToken);
         return new([.. rows.Select(row => row.Match)], byMeaning, rows.Select(row => row.ReadAs).FirstOrDefault(text => text is not null));
 
-        async Task<NpgsqlBatchCommand> CommandAsync(Task<HalfVector?> embedding) => Command(
-            $"retail.search_products($5, $6, $4, $3, {ProductFilter.Sql(7)}, {(sort == "relevance" ? "$1" : $"greatest($1, {Sorted})")})",
-            Orders[sort], context, limit, minimumSimilarity,
-            [new() { Value = query }, new() { Value = (object?)await embedding ?? DBNull.Value, DataTypeName = "public.halfvec" }, .. filter.Parameters],
-            onlyStrong: sort != "relevance");
+        async Task<NpgsqlBatchCommand> CommandAsync(Task<HalfVector?> embedding)
+        {
+            var indexPays = _sizes.IndexPaysAsync(context, embedder.Model.Name, cancellationToken);
+            await Task.WhenAll(embedding, indexPays);
+            return Command(
+                $"retail.search_products($6, $7, $4, $3, {ProductFilter.Sql(8)}, {(sort == "relevance" ? "$1" : $"greatest($1, {Sorted})")}, $5)",
+                Orders[sort], context, limit, minimumSimilarity, await indexPays,
+                [new() { Value = query }, new() { Value = (object?)await embedding ?? DBNull.Value, DataTypeName = "public.halfvec" }, .. filter.Parameters],
+                onlyStrong: sort != "relevance");
+        }
     }
 
     /// <summary>The products nearest in meaning to one, nearest first, without itself.</summary>
@@ -81,20 +87,23 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
     async Task<IReadOnlyList<ProductMatch>> FindNearestAsync(
         TenantContext context, string storeId, Guid productId, ProductFilter filter, int limit, CancellationToken cancellationToken)
     {
+        var indexPays = await _sizes.IndexPaysAsync(context, embedder.Model.Name, cancellationToken);
         var rows = await database.QueryAsync(context, Command($"""
             (SELECT n.store_id, n.product_id, 1 - n.distance AS score, 1 - n.distance AS similarity, FALSE AS has_words, NULL AS read_as
                FROM retail.embedding_models active
-               JOIN retail.product_embeddings of_it ON of_it.store_id = $5 AND of_it.product_id = $6 AND of_it.embedding_model = active.embedding_model
+               JOIN retail.product_embeddings of_it ON of_it.store_id = $6 AND of_it.product_id = $7 AND of_it.embedding_model = active.embedding_model
               CROSS JOIN LATERAL retail.nearest_products(
-                    of_it.embedding, active.embedding_model, coalesce($3, retail.current_store_ids()), {ProductFilter.Sql(7)}, $1 + 1) AS n
-              WHERE active.state = 'active' AND (n.store_id <> $5 OR n.product_id <> $6))
-            """, Orders["relevance"], context, limit, minimumSimilarity: null,
+                    of_it.embedding, active.embedding_model, coalesce($3, retail.current_store_ids()), {ProductFilter.Sql(8)}, $1 + 1, $5) AS n
+              WHERE active.state = 'active' AND (n.store_id <> $6 OR n.product_id <> $7))
+            """, Orders["relevance"], context, limit, minimumSimilarity: null, indexPays,
             [new() { Value = storeId }, new() { Value = productId }, .. filter.Parameters], onlyStrong: false), Read, cancellationToken);
         return [.. rows.Select(row => row.Match)];
     }
 
+    public void Dispose() => _sizes.Dispose();
+
     NpgsqlBatchCommand Command(
-        string source, string order, TenantContext context, int limit, double? minimumSimilarity, IEnumerable<NpgsqlParameter> more, bool onlyStrong)
+        string source, string order, TenantContext context, int limit, double? minimumSimilarity, bool indexPays, IEnumerable<NpgsqlParameter> more, bool onlyStrong)
     {
         var command = new NpgsqlBatchCommand($"""
             SELECT p.store_id, p.product_id, p.sku, p.product_name, p.product_description, p.brand,
@@ -118,6 +127,7 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
                 new() { Value = (object?)minimumSimilarity ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double },
                 new() { Value = context.Stores.IsEvery ? DBNull.Value : context.Stores.Names.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
                 new() { Value = embedder.Model.Name },
+                new() { Value = indexPays },
             },
         };
         foreach (var parameter in more)

@@ -5,7 +5,7 @@ using Zava.Tests.Infrastructure;
 namespace Zava.Tests.Search;
 
 /// <summary>The two ways to the nearest products: looking at every vector, and walking over the index.</summary>
-public sealed class NearestProductsTests(NearestProductsTests.Shop shop) : IClassFixture<NearestProductsTests.Shop>
+public sealed class NearestProductsTests(NearestProductsTests.Shop shop, DatabaseTemplate template) : IClassFixture<NearestProductsTests.Shop>
 {
     /// <summary>A store of 6,000 products and one of 40, with vectors around 50 centres, as products come in kinds.</summary>
     public sealed class Shop(DatabaseTemplate template) : IAsyncLifetime
@@ -32,23 +32,31 @@ public sealed class NearestProductsTests(NearestProductsTests.Shop shop) : IClas
                 SELECT p.store_id, p.product_id, 'x', (SELECT array_agg((c.at[d] + (random() - .5) * .3)::real) FROM generate_series(1, 16) AS d)::public.vector::public.halfvec, 'test-model'
                   FROM retail.products p JOIN centres c ON c.k = substr(p.sku, 3)::integer % 50;
                 ANALYZE retail.product_embeddings;
-                CREATE INDEX ON retail.product_embeddings USING hnsw ((embedding::public.halfvec(16)) public.halfvec_cosine_ops) WHERE embedding_model = 'test-model';
+                CREATE INDEX vectors_of_test_model ON retail.product_embeddings USING hnsw ((embedding::public.halfvec(16)) public.halfvec_cosine_ops) WHERE embedding_model = 'test-model';
                 RESET session_replication_role
                 """);
         }
 
-        public async Task<string[]> NearestAsync(string function, string store, string filter, int count)
+        /// <param name="function">nearest_by_index, nearest_by_scan or nearest_products.</param>
+        /// <param name="store">Whose products, and whose context.</param>
+        /// <param name="filter">SQL of a product_filter.</param>
+        /// <param name="count">At most so many.</param>
+        /// <param name="more">SQL of more arguments.</param>
+        public async Task<string[]> NearestAsync(string function, string store, string filter, int count, string more = "") =>
+            (await AsAsync(store, $"""
+                SELECT string_agg(product_id::text, ',' ORDER BY distance, product_id) FROM retail.{function}(
+                    (SELECT embedding FROM retail.product_embeddings WHERE store_id = '{store}' ORDER BY product_id LIMIT 1),
+                    'test-model', ARRAY['{store}'], {filter}, {count}{more})
+                """)).Split(',', StringSplitOptions.RemoveEmptyEntries);
+
+        /// <summary>What a statement reads in the context of a store.</summary>
+        public async Task<string> AsAsync(string store, string sql)
         {
             await using var connection = await Database.As(DatabaseRole.Application).OpenConnectionAsync(TestContext.Current.CancellationToken);
             await connection.ExecuteAsync("BEGIN");
             await connection.ScalarAsync("SELECT retail.set_store_context($1)",
                 new ContextSealer(Database.Key, TimeProvider.System).Seal(new(StoreSet.Of(store), "user", "test"), connection.ProcessID));
-            var found = await connection.ReadAllAsync($"""
-                SELECT string_agg(product_id::text, ',' ORDER BY distance, product_id) FROM retail.{function}(
-                    (SELECT embedding FROM retail.product_embeddings WHERE store_id = '{store}' ORDER BY product_id LIMIT 1),
-                    'test-model', ARRAY['{store}'], {filter}, {count})
-                """);
-            return found.Trim().Split(',', StringSplitOptions.RemoveEmptyEntries);
+            return (await connection.ReadAllAsync(sql)).Trim();
         }
 
         public ValueTask DisposeAsync() => Database.DisposeAsync();
@@ -87,8 +95,10 @@ public sealed class NearestProductsTests(NearestProductsTests.Shop shop) : IClas
             // Few rows: the index is not asked, and its absence not noticed.
             Assert.Equal(36, (await shop.NearestAsync("nearest_products", "redmond", NoFilter, 50)).Length);
             Assert.Equal(12, (await shop.NearestAsync("nearest_products", "seattle", Rare, 50)).Length);
-            Assert.Equal(PostgresErrorCodes.UndefinedFunction,
-                (await Assert.ThrowsAsync<PostgresException>(() => shop.NearestAsync("nearest_products", "seattle", NoFilter, 50))).SqlState);
+            Assert.Equal(50, (await shop.NearestAsync("nearest_products", "seattle", NoFilter, 50, ", FALSE")).Length);
+            foreach (var (store, said) in ((string, string)[])[("seattle", ""), ("seattle", ", TRUE"), ("redmond", ", TRUE")])
+                Assert.Equal(PostgresErrorCodes.UndefinedFunction,
+                    (await Assert.ThrowsAsync<PostgresException>(() => shop.NearestAsync("nearest_products", store, NoFilter, 50, said))).SqlState);
         }
         finally
         {
@@ -100,4 +110,48 @@ public sealed class NearestProductsTests(NearestProductsTests.Shop shop) : IClas
     public async Task Products_that_are_no_longer_sold_are_not_found() =>
         Assert.Equal(0L, await shop.Database.ScalarAsync<long>("SELECT count(*) FROM retail.products WHERE NOT is_active AND product_id = ANY ($1)",
             (await shop.NearestAsync("nearest_products", "redmond", NoFilter, 50)).Select(Guid.Parse).ToArray()));
+
+    [Fact]
+    public async Task What_was_said_of_the_size_changes_nothing_that_is_found()
+    {
+        Assert.Equal(36, (await shop.NearestAsync("nearest_products", "redmond", NoFilter, 50, ", TRUE")).Length);
+        var counted = await shop.NearestAsync("nearest_products", "seattle", NoFilter, 20);
+        Assert.InRange((await shop.NearestAsync("nearest_products", "seattle", NoFilter, 20, ", FALSE")).Intersect(counted).Count(), 19, 20);
+    }
+
+    [Fact]
+    public async Task Whether_the_index_pays_is_said_of_the_callers_own_stores()
+    {
+        Assert.Equal("True", await shop.AsAsync("seattle", "SELECT retail.index_pays_for(ARRAY['seattle'], 'test-model')"));
+        Assert.Equal("False", await shop.AsAsync("seattle", "SELECT retail.index_pays_for(ARRAY['seattle'], 'another-model')"));
+        Assert.Equal("False", await shop.AsAsync("redmond", "SELECT retail.index_pays_for(ARRAY['seattle', 'redmond'], 'test-model')"));
+    }
+
+    [Fact]
+    public async Task The_index_is_used_for_the_model_that_is_active()
+    {
+        Assert.Equal("20 1", await shop.AsAsync("seattle", """
+            SELECT (SELECT count(*) FROM retail.nearest_by_index(
+                       (SELECT embedding FROM retail.product_embeddings LIMIT 1), 'test-model', ARRAY['seattle'], NULL, 20)),
+                   pg_stat_get_xact_numscans('retail.vectors_of_test_model'::regclass)
+            """));
+        Assert.Equal("", await shop.AsAsync("seattle", """
+            SELECT * FROM retail.nearest_by_index(array_fill(1::real, ARRAY[16])::public.vector::public.halfvec, 'text-embedding-3-small', ARRAY['seattle'], NULL, 5)
+            """));
+    }
+
+    // A worker's login may name models, and the statement that is made of the name is made by the owner of the tables.
+    [Theory]
+    [InlineData("x'; CREATE TABLE retail.pwned (); --")]
+    [InlineData("$body$; CREATE TABLE retail.pwned (); $body$")]
+    [InlineData("$function$ $make$ \' %s %L '' || (SELECT 1)")]
+    public async Task A_models_name_is_a_name_whatever_it_says(string name)
+    {
+        await using var database = await template.CreateDatabaseAsync();
+        await using var worker = await database.As(DatabaseRole.Worker).OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await worker.ScalarAsync("INSERT INTO retail.embedding_models (embedding_model, dimensions) VALUES ($1, 4)", name);
+        await worker.ScalarAsync("UPDATE retail.embedding_models SET state = 'active' WHERE embedding_model = $1", name);
+        Assert.Equal(0L, await database.ScalarAsync<long>("SELECT count(*) FROM pg_class WHERE relname = 'pwned'"));
+        Assert.Equal(1L, await database.ScalarAsync<long>("SELECT count(*) FROM pg_proc WHERE oid = 'retail.nearest_by_index'::regproc AND position(quote_literal($1) IN prosrc) > 0", name));
+    }
 }

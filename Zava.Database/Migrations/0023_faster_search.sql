@@ -101,37 +101,74 @@ $$;
 RESET ROLE;
 REVOKE CREATE ON SCHEMA retail FROM zava_search;
 
--- As it was, but that is_active is written as above, and more candidates are looked at: see docs/performance.md.
-CREATE OR REPLACE FUNCTION retail.nearest_by_index(
-    search_embedding public.halfvec, model_name text, stores text[], filter retail.product_filter, max_results integer)
-RETURNS TABLE (store_id text, product_id uuid, distance double precision)
-    LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED SECURITY INVOKER
-    SET hnsw.iterative_scan = relaxed_order
-    SET hnsw.ef_search = 500
-    SET hnsw.max_scan_tuples = 200000
-    -- A sort of all rows is what the index is there to spare; without statistics PostgreSQL would think it cheap.
-    SET enable_sort = off
-    SET enable_hashjoin = off
-    SET search_path = pg_catalog
+-- The index of a model's vectors, as a statement to be completed and run. ef_construction 200 instead of pgvector's 64 takes three times as
+-- long for a product and finds .99 of the ten nearest where 64 finds .93, with ef_search 800; more links (m 24 instead of 16) find no
+-- more. What both cost is in docs/performance.md.
+CREATE FUNCTION retail.vector_index(model_name text, dimensions integer) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog
 AS $$
+    SELECT format('ON retail.product_embeddings USING hnsw ((embedding::public.halfvec(%s)) public.halfvec_cosine_ops) WITH (ef_construction = 200) WHERE embedding_model = %L',
+                  dimensions, model_name)
+$$;
+REVOKE ALL ON FUNCTION retail.vector_index(text, integer) FROM PUBLIC;
+DROP INDEX retail.idx_product_embeddings_vector, retail.idx_product_embeddings_vector_use_lite;
+DO $$
 BEGIN
-    -- The index is of one model, and its expression has the model's dimensions.
-    RETURN QUERY EXECUTE format($query$
-        WITH nearest AS MATERIALIZED (
-            SELECT pe.store_id, pe.product_id, pe.embedding::public.halfvec(%1$s) OPERATOR(public.<=>) $1::public.halfvec(%1$s) AS distance
-              FROM retail.product_embeddings pe
-             WHERE pe.embedding_model = %2$L AND pe.store_id = ANY ($2)
-               AND EXISTS (SELECT FROM retail.products p
-                            WHERE p.store_id = pe.store_id AND p.product_id = pe.product_id AND coalesce(p.is_active, FALSE)
-                              AND retail.passes($3, p.category_id, p.brand, p.price, p.current_stock, p.tags, p.rating_average)
-                           OFFSET 0) -- looked up row by row, not joined
-             ORDER BY pe.embedding::public.halfvec(%1$s) OPERATOR(public.<=>) $1::public.halfvec(%1$s)
-             LIMIT $4)
-        SELECT store_id::text, product_id, distance FROM nearest
-        $query$, public.vector_dims(search_embedding), model_name)
-        USING search_embedding, stores, filter, max_results;
+    EXECUTE 'CREATE INDEX idx_product_embeddings_vector ' || retail.vector_index('text-embedding-3-small', 1536);
+    EXECUTE 'CREATE INDEX idx_product_embeddings_vector_use_lite ' || retail.vector_index('universal-sentence-encoder-lite', 512);
 END
 $$;
+
+-- An index of vectors is of one model, whose name and dimensions it has in its definition, so a statement that can use it has them
+-- too. The function with that statement is made when a model becomes the active one: planned at each search, it took half as long
+-- as the index itself. For another model it finds nothing.
+CREATE FUNCTION retail.make_nearest_by_index() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
+AS $make$
+BEGIN
+    -- As at the head of this file.
+    PERFORM public.vector_dims('[1]'::public.vector);
+    -- ef_search: what it finds and costs is in docs/performance.md. No sort: one of all rows is what the index is there to spare, and
+    -- without statistics PostgreSQL would think it cheap.
+    EXECUTE format($function$
+        CREATE OR REPLACE FUNCTION retail.nearest_by_index(
+            search_embedding public.halfvec, model_name text, stores text[], filter retail.product_filter, max_results integer)
+        RETURNS TABLE (store_id text, product_id uuid, distance double precision)
+            LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED SECURITY INVOKER
+            SET plan_cache_mode = force_generic_plan
+            SET hnsw.iterative_scan = relaxed_order
+            SET hnsw.ef_search = 800
+            SET hnsw.max_scan_tuples = 200000
+            SET enable_sort = off
+            SET enable_hashjoin = off
+            SET search_path = pg_catalog
+        AS %L
+        $function$, format($body$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH nearest AS MATERIALIZED (
+        SELECT pe.store_id, pe.product_id, pe.embedding::public.halfvec(%1$s) OPERATOR(public.<=>) search_embedding::public.halfvec(%1$s) AS distance
+          FROM retail.product_embeddings pe
+         WHERE pe.embedding_model = %2$L AND model_name = %2$L AND pe.store_id = ANY (stores)
+           AND EXISTS (SELECT FROM retail.products p
+                        WHERE p.store_id = pe.store_id AND p.product_id = pe.product_id AND coalesce(p.is_active, FALSE)
+                          AND retail.passes(filter, p.category_id, p.brand, p.price, p.current_stock, p.tags, p.rating_average)
+                       OFFSET 0) -- looked up row by row, not joined
+         ORDER BY pe.embedding::public.halfvec(%1$s) OPERATOR(public.<=>) search_embedding::public.halfvec(%1$s)
+         LIMIT max_results)
+    SELECT n.store_id::text, n.product_id, n.distance FROM nearest n;
+END
+$body$, NEW.dimensions, NEW.embedding_model));
+    RETURN NULL;
+END
+$make$;
+REVOKE ALL ON FUNCTION retail.make_nearest_by_index() FROM PUBLIC;
+CREATE TRIGGER embedding_models_search AFTER INSERT OR UPDATE OF state ON retail.embedding_models
+    FOR EACH ROW WHEN (NEW.state = 'active') EXECUTE FUNCTION retail.make_nearest_by_index();
+-- Also where the triggers that audit and queue are off for a bulk load.
+ALTER TABLE retail.embedding_models ENABLE ALWAYS TRIGGER embedding_models_search;
+UPDATE retail.embedding_models SET state = state WHERE state = 'active';
 
 -- Nearest by looking at every vector: exact, and faster for what is not many rows.
 CREATE OR REPLACE FUNCTION retail.nearest_by_scan(
@@ -171,8 +208,18 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION retail.nearest_products(
-    search_embedding public.halfvec, model_name text, stores text[], filter retail.product_filter, max_results integer)
+DROP FUNCTION retail.nearest_products(public.halfvec, text, text[], retail.product_filter, integer);
+-- Whether stores have so many products that the index pays. Counting them takes as long as a search, so a server that remembers the
+-- answer says it to the functions below, where it decides on the way that is taken and not on what is found.
+CREATE FUNCTION retail.index_pays_for(stores text[], model_name text) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY INVOKER SET search_path = pg_catalog
+AS $$
+    SELECT count(*) >= retail.index_pays_from() FROM (
+        SELECT FROM retail.product_embeddings pe WHERE pe.store_id = ANY (stores) AND pe.embedding_model = model_name LIMIT retail.index_pays_from()) AS enough
+$$;
+
+CREATE FUNCTION retail.nearest_products(
+    search_embedding public.halfvec, model_name text, stores text[], filter retail.product_filter, max_results integer, index_pays boolean DEFAULT NULL)
 RETURNS TABLE (store_id text, product_id uuid, distance double precision)
     LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED SECURITY INVOKER
     SET plan_cache_mode = force_generic_plan
@@ -180,25 +227,22 @@ RETURNS TABLE (store_id text, product_id uuid, distance double precision)
 AS $$
 #variable_conflict use_column
 DECLARE
-    many CONSTANT integer := retail.index_pays_from();
-    counted integer;
+    by_index boolean := coalesce(index_pays, retail.index_pays_for(stores, model_name));
     of_stores text[];
     ids uuid[];
     distances double precision[];
 BEGIN
-    IF filter IS NULL THEN
-        SELECT count(*) INTO counted FROM (
-            SELECT FROM retail.product_embeddings pe WHERE pe.store_id = ANY (stores) AND pe.embedding_model = model_name LIMIT many) AS enough;
-    ELSE
+    -- IS NOT NULL would be that all fields are.
+    IF by_index AND NOT (filter IS NULL) THEN
         EXECUTE $query$
-            SELECT count(*) FROM (
+            SELECT count(*) >= $3 FROM (
                 SELECT FROM retail.products p
                  WHERE p.store_id = ANY ($1) AND p.is_active
                    AND retail.passes($2, p.category_id, p.brand, p.price, p.current_stock, p.tags, p.rating_average)
                  LIMIT $3) AS enough
-            $query$ INTO counted USING stores, filter, many;
+            $query$ INTO by_index USING stores, filter, retail.index_pays_from();
     END IF;
-    IF counted >= many THEN
+    IF by_index THEN
         SELECT array_agg(n.store_id), array_agg(n.product_id), array_agg(n.distance) INTO of_stores, ids, distances
           FROM retail.nearest_by_index(search_embedding, model_name, stores, filter, max_results) AS n;
         -- The walk ends before the whole index is seen; a page that it did not fill is filled by the scan.
@@ -210,9 +254,13 @@ BEGIN
     RETURN QUERY SELECT * FROM retail.nearest_by_scan(search_embedding, model_name, stores, filter, max_results);
 END
 $$;
+COMMENT ON FUNCTION retail.nearest_products IS
+    'Active products of the stores that pass the filter, nearest first: exact for few rows, by the vector index of the active model for many.';
 
-CREATE OR REPLACE FUNCTION retail.search_products(
-    query text, search_embedding public.halfvec, expected_model text, in_stores text[], filter retail.product_filter, max_results integer)
+DROP FUNCTION retail.search_products(text, public.halfvec, text, text[], retail.product_filter, integer);
+CREATE FUNCTION retail.search_products(
+    query text, search_embedding public.halfvec, expected_model text, in_stores text[], filter retail.product_filter, max_results integer,
+    index_pays boolean DEFAULT NULL)
 RETURNS TABLE (store_id text, product_id uuid, score double precision, similarity double precision, has_words boolean, read_as text)
     LANGUAGE plpgsql STABLE ROWS 50 PARALLEL RESTRICTED SECURITY INVOKER
     SET plan_cache_mode = force_generic_plan
@@ -239,7 +287,7 @@ BEGIN
     active := retail.require_active_model(expected_model, search_embedding);
     RETURN QUERY
     WITH near AS MATERIALIZED (
-        SELECT * FROM retail.nearest_products(search_embedding, active, stores, filter, greatest(2 * max_results, 40))),
+        SELECT * FROM retail.nearest_products(search_embedding, active, stores, filter, greatest(2 * max_results, 40), index_pays)),
     named AS MATERIALIZED (
         SELECT * FROM retail.match_words(query, in_stores, filter, FALSE, 200)),
     found AS (
@@ -264,3 +312,12 @@ BEGIN
      LIMIT max_results;
 END
 $$;
+COMMENT ON FUNCTION retail.search_products IS
+    'Active products of the caller''s stores by meaning and by words, best first; without an embedding, by words alone.';
+
+REVOKE ALL ON FUNCTION retail.index_pays_for(text[], text),
+    retail.nearest_products(public.halfvec, text, text[], retail.product_filter, integer, boolean),
+    retail.search_products(text, public.halfvec, text, text[], retail.product_filter, integer, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION retail.index_pays_for(text[], text),
+    retail.nearest_products(public.halfvec, text, text[], retail.product_filter, integer, boolean),
+    retail.search_products(text, public.halfvec, text, text[], retail.product_filter, integer, boolean) TO mcp_user;
