@@ -75,48 +75,53 @@ public sealed record CustomerSegments(
 
     static decimal? Percent(decimal part, decimal whole) => whole > 0 ? decimal.Round(part / whole * 100, 1, MidpointRounding.AwayFromZero) : null;
 
-    // Customers are brought together with their receipts by grouping: a join of two large sets would be a nested loop (StorePeriods).
+    // Store by store, so that what is sorted and hashed stays in memory; the receipts of StorePeriods, of all stores, are read by nothing
+    // and so not computed. Customers and what they bought are brought together by a full join, because PostgreSQL has no nested loop for
+    // one, which it would take for any other.
     static readonly string Sql = $"""
-        {StorePeriods.Asked},
-        facts AS (
-            SELECT c.store_id, c.customer_id, coalesce(c.loyalty_tier, 'none') AS tier, coalesce(c.customer_since <= a.ends, TRUE) AS is_registered,
-                   NULL::date AS bought_on, 0 AS subtotal
-              FROM asked a
-              JOIN retail.customers c ON c.store_id = a.store_id
-             UNION ALL
-            SELECT r.store_id, r.customer_id, NULL, TRUE, CASE r.transaction_type WHEN 'sale' THEN r.day END, r.subtotal
-              FROM receipts r
-             WHERE r.customer_id IS NOT NULL),
-        members AS MATERIALIZED (
-            SELECT store_id, customer_id, max(tier) AS tier, max(bought_on) AS last_purchase, count(bought_on) AS purchases, sum(subtotal) AS net_sales
-              FROM facts
-             GROUP BY store_id, customer_id
-             -- Who registered after the period, and has no receipt of it, was no customer then.
-            HAVING bool_and(is_registered) OR count(*) > 1),
-        -- Places among equals: from rank() to count(*), which counts them too; 5 * their middle / all is the fifth.
-        scored AS MATERIALIZED (
-            SELECT m.*,
-                   1 + 5 * (rank() OVER recency - 1 + count(*) OVER recency) / (2 * count(*) OVER buyers) AS r,
-                   1 + 5 * (rank() OVER frequency - 1 + count(*) OVER frequency) / (2 * count(*) OVER buyers) AS f,
-                   1 + 5 * (rank() OVER monetary - 1 + count(*) OVER monetary) / (2 * count(*) OVER buyers) AS m
-              FROM members m
-            WINDOW buyers AS (PARTITION BY m.store_id, m.purchases > 0),
-                   recency AS (buyers ORDER BY m.last_purchase),
-                   frequency AS (buyers ORDER BY m.purchases),
-                   monetary AS (buyers ORDER BY m.net_sales)),
-        segmented AS (
-            SELECT s.*, CASE {string.Concat(Segments.Select(segment => $"WHEN {segment.Condition} THEN '{segment.Name}' "))}END AS segment
-              FROM scored s),
-        groups AS MATERIALIZED (
-            SELECT s.store_id, grouping(s.segment) = 0 AS is_segment, coalesce(s.segment, s.tier) AS name,
-                   count(*) AS customers, sum(s.purchases)::bigint AS purchases, sum(s.net_sales) AS net_sales,
-                   round(avg(least(a.ends, a.today) - s.last_purchase), 1) AS average_days
-              FROM segmented s
-              JOIN asked a ON a.store_id = s.store_id
-             GROUP BY s.store_id, GROUPING SETS ((s.segment), (s.tier)))
-        SELECT {StorePeriods.AskedColumns}, EXISTS (SELECT FROM receipts r WHERE r.store_id = a.store_id), g.is_segment, g.name, g.customers, g.purchases, g.net_sales, g.average_days
+        {StorePeriods.Asked}
+        SELECT {StorePeriods.AskedColumns}, g.has_receipts, g.is_segment, g.name, g.customers, g.purchases, g.net_sales, g.average_days
           FROM asked a
-          LEFT JOIN groups g ON g.store_id = a.store_id
+         CROSS JOIN LATERAL (
+            WITH bought AS MATERIALIZED (
+                SELECT customer_id, max(day) FILTER (WHERE is_sale) AS last_purchase, count(*) FILTER (WHERE is_sale) AS purchases, sum(subtotal) AS net_sales
+                  FROM (SELECT t.customer_id, t.subtotal, t.transaction_type = 'sale' AS is_sale, (t.transaction_date AT TIME ZONE a.time_zone)::date AS day
+                          FROM retail.sales_transactions t
+                         WHERE t.store_id = a.store_id AND t.transaction_date >= $8 AND t.transaction_date < $9
+                        -- Keeps the day from being worked out once for each of its uses.
+                        OFFSET 0) AS receipt
+                 WHERE day BETWEEN a.starts AND a.ends
+                 GROUP BY customer_id),
+            members AS MATERIALIZED (
+                SELECT coalesce(c.loyalty_tier, 'none') AS tier, b.last_purchase, coalesce(b.purchases, 0) AS purchases, coalesce(b.net_sales, 0) AS net_sales
+                  FROM (SELECT * FROM retail.customers WHERE store_id = a.store_id) AS c
+                  FULL JOIN (SELECT * FROM bought WHERE customer_id IS NOT NULL) AS b ON b.customer_id = c.customer_id
+                 -- Who registered after the period, and has no receipt of it, was no customer then.
+                 WHERE coalesce(c.customer_since <= a.ends, TRUE) OR b.customer_id IS NOT NULL),
+            buyers AS (SELECT count(*) AS number FROM members WHERE purchases > 0),
+            -- Places among equals: from rank() to count(*), which counts them too; 5 * their middle / all is the fifth.
+            scored AS (
+                SELECT m.*,
+                       1 + 5 * (rank() OVER recency - 1 + count(*) OVER recency) / (2 * (SELECT number FROM buyers)) AS r,
+                       1 + 5 * (rank() OVER frequency - 1 + count(*) OVER frequency) / (2 * (SELECT number FROM buyers)) AS f,
+                       1 + 5 * (rank() OVER monetary - 1 + count(*) OVER monetary) / (2 * (SELECT number FROM buyers)) AS m
+                  FROM members m
+                 WHERE m.purchases > 0
+                WINDOW recency AS (ORDER BY m.last_purchase), frequency AS (ORDER BY m.purchases), monetary AS (ORDER BY m.net_sales)
+                 UNION ALL
+                SELECT m.*, NULL, NULL, NULL FROM members m WHERE m.purchases = 0),
+            segmented AS (
+                SELECT *, CASE {string.Concat(Segments.Select(segment => $"WHEN {segment.Condition} THEN '{segment.Name}' "))}END AS segment
+                  FROM scored),
+            groups AS (
+                SELECT grouping(segment) = 0 AS is_segment, coalesce(segment, tier) AS name,
+                       count(*) AS customers, sum(purchases)::bigint AS purchases, sum(net_sales) AS net_sales,
+                       round(avg(least(a.ends, a.today) - last_purchase), 1) AS average_days
+                  FROM segmented
+                 GROUP BY GROUPING SETS ((segment), (tier)))
+            SELECT EXISTS (SELECT FROM bought) AS has_receipts, groups.*
+              FROM (SELECT) AS store
+              LEFT JOIN groups ON TRUE) AS g
          ORDER BY a.store_id
         """;
 
