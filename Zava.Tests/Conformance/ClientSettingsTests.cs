@@ -104,10 +104,12 @@ public sealed partial class ClientSettingsTests(StdioProgram program) : IClassFi
     private static partial Regex Word();
 
     [Fact]
-    public void Claude_Code_is_told_the_same_in_both_places()
+    public void Claude_Code_is_told_the_same_everywhere()
     {
-        const string Command = $"claude mcp add --transport http --header \"Authorization: Bearer TOKEN\" zava {Address}";
+        // The header comes last: it would take the name and the address for headers too.
+        const string Command = $"claude mcp add --transport http zava {Address} --header \"Authorization: Bearer TOKEN\"";
         Assert.Contains($"\n{Command}\n", Read("docs", "clients.md"));
         Assert.Contains($"`{Command}`", Read("README.md"));
+        Assert.Contains($"\n{Command.Replace(Address, "\"$address/mcp\"").Replace("TOKEN", "$token")}\n", Read("docs", "deploy.md"));
     }
 }
