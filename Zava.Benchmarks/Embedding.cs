@@ -26,6 +26,8 @@ static class Embedding
     public static async Task<List<Line>> RunAsync(BenchmarkDatabase database, CancellationToken cancellationToken)
     {
         var lines = new List<Line>();
+        // Of a run that was stopped.
+        await ExecuteAsync(database, "DELETE FROM retail.products WHERE sku LIKE 'BENCH-%'", cancellationToken);
         var (bare, pipeline) = await LocalAsync(database, cancellationToken);
         lines.Add(new("bare generator, local model", bare, null));
         lines.Add(new("one worker, local model", pipeline, pipeline / bare));

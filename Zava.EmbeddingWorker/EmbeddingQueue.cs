@@ -91,6 +91,9 @@ public sealed class EmbeddingQueue(NpgsqlDataSource dataSource, EmbeddingModel m
         // The text is read by a second statement: its snapshot begins when the rows are locked, so that an edit is
         // either in the text or finds the claim and clears it.
         await using var batch = dataSource.CreateBatch();
+        batch.BatchCommands.Add(new("BEGIN"));
+        // A plan is kept, and tables that are small when it is made are not for long.
+        batch.BatchCommands.Add(new("SET LOCAL enable_seqscan = off"));
         batch.BatchCommands.Add(new("""
             WITH next AS MATERIALIZED ( -- a join could run a sub-select, and its LIMIT, more than once
                 SELECT store_id, product_id FROM retail.embedding_queue
@@ -111,6 +114,8 @@ public sealed class EmbeddingQueue(NpgsqlDataSource dataSource, EmbeddingModel m
         });
         // Only vectors of the same store: how soon a product is embedded would else tell one store what another sells.
         batch.BatchCommands.Add(new("""
+            -- Whether a text is known is asked by its hash alone: the store is written so that PostgreSQL, which takes one for a row in a new
+            -- database, cannot look through all its embeddings for each text.
             WITH claimed AS MATERIALIZED (
                 SELECT q.store_id, q.product_id, q.trace_id, retail.product_embedding_text(p.product_name, p.product_description, p.tags) AS embedding_text
                   FROM retail.embedding_queue q
@@ -118,7 +123,7 @@ public sealed class EmbeddingQueue(NpgsqlDataSource dataSource, EmbeddingModel m
                  WHERE q.claim_id = $1)
             SELECT c.store_id, c.product_id, c.embedding_text, c.trace_id, coalesce(
                        (SELECT e.embedding FROM retail.product_embeddings e
-                         WHERE e.store_id = c.store_id AND e.embedding_model = $2 AND e.text_hash = h.text_hash AND e.text_version = retail.embedding_text_version()
+                         WHERE e.store_id || '' = c.store_id AND e.embedding_model = $2 AND e.text_hash = h.text_hash AND e.text_version = retail.embedding_text_version()
                          LIMIT 1),
                        (SELECT r.embedding FROM retail.replaced_embeddings r
                          WHERE r.store_id = c.store_id AND r.embedding_model = $2 AND r.text_hash = h.text_hash AND r.text_version = retail.embedding_text_version()))
@@ -127,12 +132,14 @@ public sealed class EmbeddingQueue(NpgsqlDataSource dataSource, EmbeddingModel m
         {
             Parameters = { new() { Value = claimId }, new() { Value = model.Name } },
         });
+        batch.BatchCommands.Add(new("COMMIT"));
 
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var claimed = new List<ClaimedText>();
         while (await reader.ReadAsync(cancellationToken))
             claimed.Add(new(
                 reader.GetString(0), reader.GetGuid(1), reader.GetString(2), reader.GetNullable<string>(3), reader.GetNullable<HalfVector>(4)));
+        await ReadToEndAsync(reader, cancellationToken);
         return claimed;
     }
 
@@ -251,11 +258,16 @@ public sealed class EmbeddingQueue(NpgsqlDataSource dataSource, EmbeddingModel m
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         var current = reader.GetInt32(0);
-        // To the end, where the COMMIT's answer is.
+        await ReadToEndAsync(reader, cancellationToken);
+        return current;
+    }
+
+    // Where the COMMIT's answer is.
+    static async Task ReadToEndAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    {
         while (await reader.NextResultAsync(cancellationToken))
         {
         }
-        return current;
     }
 
     /// <summary>Forgets vectors that were replaced long ago.</summary>

@@ -39,7 +39,10 @@ sealed class ModelWorker(
     readonly EmbeddingQueue _queue = new(dataSource, provider.Model);
     readonly ProviderClient _client = new(provider, options, health, metrics, TimeProvider.System);
     long? _lookedForMissing;
-    bool _interrupted;
+    volatile bool _interrupted;
+
+    // The batch before: its vectors are stored while the provider works on the next.
+    Task _storing = Task.CompletedTask;
 
     /// <summary>Takes note that the database has failed, until a look at the queue succeeds.</summary>
     public void Interrupted(string problem)
@@ -48,8 +51,29 @@ sealed class ModelWorker(
         health.Report(_model, $"Embedding with {_model} is interrupted: {problem}. Products wait in the queue; it is tried again every {PollInterval.TotalSeconds:0} s.");
     }
 
+    void Recovered()
+    {
+        if (_interrupted && _client.Pause == TimeSpan.Zero)
+            health.Report(_model, problem: null);
+        _interrupted = false;
+    }
+
     /// <summary>Works until it is stopped or the database fails.</summary>
     public async Task RunAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await WorkAsync(stoppingToken);
+        }
+        finally
+        {
+            // It gives its claim back by itself when it fails.
+            await _storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _storing = Task.CompletedTask;
+        }
+    }
+
+    async Task WorkAsync(CancellationToken stoppingToken)
     {
         // Listening comes before the first look at the queue, or a product added in between would wait for the timer.
         await using var listener = await dataSource.OpenConnectionAsync(stoppingToken);
@@ -84,26 +108,40 @@ sealed class ModelWorker(
                 await Task.Delay(pause < PollInterval ? pause : PollInterval, stoppingToken);
                 continue;
             }
-            var more = await ProcessBatchAsync(stoppingToken);
-            if (_interrupted && _client.Pause == TimeSpan.Zero)
-                health.Report(_model, problem: null);
-            _interrupted = false;
-            if (!more)
-                await listener.WaitAsync(PollInterval, stoppingToken);
+            if (await ProcessBatchAsync(stoppingToken))
+                continue;
+            Recovered();
+            await listener.WaitAsync(PollInterval, stoppingToken);
         }
     }
 
     static bool IsDue(long? last, TimeSpan interval) => last is not { } before || Stopwatch.GetElapsedTime(before) >= interval;
 
-    /// <summary>Claims and embeds one batch.</summary>
+    /// <summary>Claims and embeds one batch. What is left to do when the provider has answered goes on beside the next one.</summary>
     /// <returns>Whether there may be more to do at once.</returns>
     async Task<bool> ProcessBatchAsync(CancellationToken stoppingToken)
     {
         var (claimId, started) = (Guid.NewGuid(), Stopwatch.GetTimestamp());
         var claimed = await _queue.ClaimAsync(claimId, options.BatchSize, options.Lease, stoppingToken);
         if (claimed.Count == 0)
+        {
+            await _storing;
             return false;
+        }
 
+        var answered = new TaskCompletionSource();
+        var batch = ProcessAsync(claimId, claimed, started, answered, stoppingToken);
+        await Task.WhenAny(answered.Task, batch);
+        var before = _storing;
+        _storing = batch;
+        await before;
+        if (batch.IsCompleted)
+            await batch;
+        return true;
+    }
+
+    async Task ProcessAsync(Guid claimId, List<ClaimedText> claimed, long started, TaskCompletionSource answered, CancellationToken stoppingToken)
+    {
         using var activity = Activities.StartActivity("embed products");
         activity?.SetTag("zava.products", claimed.Count).SetTag("zava.embedding_model", _model);
         using var spans = new ChangeSpans(Activities, claimed, _model);
@@ -111,9 +149,9 @@ sealed class ModelWorker(
         try
         {
             await using (new Heartbeat(_queue, claimId, options.Lease, logger))
-                await EmbedAsync(claimId, claimed, stoppingToken);
+                await EmbedAsync(claimId, claimed, answered, stoppingToken);
             metrics.Batch(_model, Stopwatch.GetElapsedTime(started));
-            return true;
+            Recovered();
         }
         catch (Exception failed)
         {
@@ -123,7 +161,7 @@ sealed class ModelWorker(
         }
     }
 
-    async Task EmbedAsync(Guid claimId, List<ClaimedText> claimed, CancellationToken stoppingToken)
+    async Task EmbedAsync(Guid claimId, List<ClaimedText> claimed, TaskCompletionSource answered, CancellationToken stoppingToken)
     {
         var known = claimed.Where(text => text.Known is not null).ToList();
         if (known.Count > 0)
@@ -142,6 +180,8 @@ sealed class ModelWorker(
             // No connection is held while the provider works.
             var result = await embedder.EmbedAsync([.. part.Select(same => same[0].Text)], stoppingToken);
             metrics.Tokens(_model, result.Tokens);
+            if (from == wanted.Count && result.Down is null)
+                answered.SetResult();
 
             var embedded = part.Zip(result.Vectors).Where(pair => pair.Second is not null).ToList();
             if (embedded.Count > 0)

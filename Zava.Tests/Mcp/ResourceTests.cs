@@ -162,4 +162,11 @@ public sealed class ResourceTests(SeededServer shop) : IClassFixture<SeededServe
                AND store_id IN ('bellevue', 'redmond', 'online')
             """));
     }
+
+    [Fact]
+    public async Task What_is_asked_for_in_vain_is_not_written_to_the_log()
+    {
+        await AssertUnknownAsync("seattle-manager", "zava://products/seattle/TELLTALE");
+        Assert.DoesNotContain(shop.Server.Log.Entries, entry => entry.Contains("TELLTALE", StringComparison.Ordinal));
+    }
 }
