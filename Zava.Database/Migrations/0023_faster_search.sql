@@ -178,18 +178,34 @@ RETURNS TABLE (store_id text, product_id uuid, distance double precision)
     SET plan_cache_mode = force_generic_plan
     SET search_path = pg_catalog
 AS $$
+DECLARE
+    found integer;
 BEGIN
     IF filter IS NULL THEN
-        -- In order first, and then, one by one until there are enough, whether they are still sold. The addition keeps the
-        -- planner from an approximate index.
+        -- In order first, and then, one by one until there are enough, whether they are still sold: among the first ones, because all of
+        -- a store take long to put in order, and only when those are not enough, among the others. The addition keeps the planner from an
+        -- approximate index.
         RETURN QUERY
         SELECT near.store_id::text, near.product_id, near.distance
           FROM (SELECT pe.store_id, pe.product_id, pe.embedding OPERATOR(public.<=>) search_embedding AS distance
                   FROM retail.product_embeddings pe
                  WHERE pe.store_id = ANY (stores) AND pe.embedding_model = model_name
-                 ORDER BY (pe.embedding OPERATOR(public.<=>) search_embedding) + 0, pe.store_id, pe.product_id) AS near
+                 ORDER BY (pe.embedding OPERATOR(public.<=>) search_embedding) + 0, pe.store_id, pe.product_id
+                 LIMIT 2 * max_results) AS near
          WHERE EXISTS (SELECT FROM retail.products p WHERE p.store_id = near.store_id AND p.product_id = near.product_id AND coalesce(p.is_active, FALSE) OFFSET 0)
          LIMIT max_results;
+        GET DIAGNOSTICS found = ROW_COUNT;
+        IF found < max_results THEN
+            RETURN QUERY
+            SELECT near.store_id::text, near.product_id, near.distance
+              FROM (SELECT pe.store_id, pe.product_id, pe.embedding OPERATOR(public.<=>) search_embedding AS distance
+                      FROM retail.product_embeddings pe
+                     WHERE pe.store_id = ANY (stores) AND pe.embedding_model = model_name
+                     ORDER BY (pe.embedding OPERATOR(public.<=>) search_embedding) + 0, pe.store_id, pe.product_id
+                    OFFSET 2 * max_results) AS near
+             WHERE EXISTS (SELECT FROM retail.products p WHERE p.store_id = near.store_id AND p.product_id = near.product_id AND coalesce(p.is_active, FALSE) OFFSET 0)
+             LIMIT max_results - found;
+        END IF;
     ELSE
         -- Planned for this filter: of what it does not ask, nothing is left to be done for each row.
         RETURN QUERY EXECUTE $query$

@@ -112,6 +112,21 @@ public sealed class NearestProductsTests(NearestProductsTests.Shop shop, Databas
             (await shop.NearestAsync("nearest_products", "redmond", NoFilter, 50)).Select(Guid.Parse).ToArray()));
 
     [Fact]
+    public async Task However_many_of_the_nearest_are_no_longer_sold_the_next_are_found()
+    {
+        var all = await shop.NearestAsync("nearest_by_scan", "seattle", NoFilter, 320);
+        await shop.Database.ScalarAsync<long>("WITH u AS (UPDATE retail.products SET is_active = FALSE WHERE product_id = ANY ($1) RETURNING 1) SELECT count(*) FROM u", all[..300].Select(Guid.Parse).ToArray());
+        try
+        {
+            Assert.Equal(all[300..], await shop.NearestAsync("nearest_by_scan", "seattle", NoFilter, 20));
+        }
+        finally
+        {
+            await shop.Database.ScalarAsync<long>("WITH u AS (UPDATE retail.products SET is_active = TRUE WHERE product_id = ANY ($1) RETURNING 1) SELECT count(*) FROM u", all[..300].Select(Guid.Parse).ToArray());
+        }
+    }
+
+    [Fact]
     public async Task What_was_said_of_the_size_changes_nothing_that_is_found()
     {
         Assert.Equal(36, (await shop.NearestAsync("nearest_products", "redmond", NoFilter, 50, ", TRUE")).Length);
