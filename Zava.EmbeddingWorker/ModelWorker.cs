@@ -129,7 +129,7 @@ sealed class ModelWorker(
             return false;
         }
 
-        var answered = new TaskCompletionSource();
+        var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var batch = ProcessAsync(claimId, claimed, started, answered, stoppingToken);
         await Task.WhenAny(answered.Task, batch);
         var before = _storing;
