@@ -101,9 +101,8 @@ $$;
 RESET ROLE;
 REVOKE CREATE ON SCHEMA retail FROM zava_search;
 
--- The index of a model's vectors, as a statement to be completed and run. ef_construction 200 instead of pgvector's 64 takes three times as
--- long for a product and finds .99 of the ten nearest where 64 finds .93, with ef_search 800; more links (m 24 instead of 16) find no
--- more. What both cost is in docs/performance.md.
+-- The index of a model's vectors, as a statement to be completed and run. With ef_construction 200 instead of pgvector's 64, .99 of the ten
+-- nearest are found instead of .93, with ef_search 800; more links (m 24 instead of 16) find no more. What it costs is in docs/performance.md.
 CREATE FUNCTION retail.vector_index(model_name text, dimensions integer) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog
 AS $$
@@ -120,8 +119,8 @@ END
 $$;
 
 -- An index of vectors is of one model, whose name and dimensions it has in its definition, so a statement that can use it has them
--- too. The function with that statement is made when a model becomes the active one: planned at each search, it took half as long
--- as the index itself. For another model it finds nothing.
+-- too. The function with that statement is made when a model becomes the active one: planned at each search, it took a third as
+-- long as the index itself. For another model it finds nothing.
 CREATE FUNCTION retail.make_nearest_by_index() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
 AS $make$
