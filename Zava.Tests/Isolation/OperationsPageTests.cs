@@ -6,6 +6,9 @@ namespace Zava.Tests.Isolation;
 /// <summary>The operations page tells an operator of one store nothing of another, whatever login the server has besides.</summary>
 public sealed class OperationsPageTests(TwoStores stores) : IClassFixture<TwoStores>, IAsyncLifetime
 {
+    // Its rows are the indexes most read so far, which no test can know.
+    const string MonitoringTable = """<div class="scroll" role="region" aria-label="Indexes" """;
+
     RunningServer _server = null!;
 
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -52,7 +55,7 @@ public sealed class OperationsPageTests(TwoStores stores) : IClassFixture<TwoSto
             Assert.DoesNotContain(secret, page, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("tool of redmond", page);
         Assert.DoesNotContain("tool of several", page);
-        Assert.DoesNotContain("idx_products", page);
+        Assert.DoesNotContain(MonitoringTable, page);
         // The operator's own word may stand in the answer that refuses it.
         Assert.Equal(asked == "redmond" ? 1 : 0, page.Split("redmond").Length - 1);
     }
@@ -71,7 +74,7 @@ public sealed class OperationsPageTests(TwoStores stores) : IClassFixture<TwoSto
             var shown = await http.GetStringAsync("/operations/live", Cancellation) + await http.GetStringAsync("/operations/slow", Cancellation);
             foreach (var one in (string[])["seattle", "redmond"])
                 Assert.Equal((store, store == "*" || store == one), (store, shown.Contains(one)));
-            Assert.Equal((store, store == "*"), (store, shown.Contains("idx_products")));
+            Assert.Equal((store, store == "*"), (store, shown.Contains(MonitoringTable)));
         }));
     }
 
@@ -87,7 +90,7 @@ public sealed class OperationsPageTests(TwoStores stores) : IClassFixture<TwoSto
     public async Task An_operator_of_every_store_sees_all_and_the_monitoring_views()
     {
         var page = await ReadAsync("*", "");
-        foreach (var shown in (string[])["tool of seattle", "tool of redmond", "tool of several", "SECRET-seattle", "SECRET-redmond", "idx_products"])
+        foreach (var shown in (string[])["tool of seattle", "tool of redmond", "tool of several", "SECRET-seattle", "SECRET-redmond", MonitoringTable])
             Assert.Contains(shown, page);
     }
 
