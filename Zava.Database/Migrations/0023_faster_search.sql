@@ -183,13 +183,13 @@ BEGIN
     IF filter IS NULL THEN
         -- In order first, and then, one by one until there are enough, whether they are still sold: among the first ones, because all of
         -- a store take long to put in order, and only when those are not enough, among the others. The addition keeps the planner from an
-        -- approximate index.
+        -- approximate index; it is part of the column, because PostgreSQL would compute another expression anew.
         RETURN QUERY
         SELECT near.store_id::text, near.product_id, near.distance
-          FROM (SELECT pe.store_id, pe.product_id, pe.embedding OPERATOR(public.<=>) search_embedding AS distance
+          FROM (SELECT pe.store_id, pe.product_id, (pe.embedding OPERATOR(public.<=>) search_embedding) + 0 AS distance
                   FROM retail.product_embeddings pe
                  WHERE pe.store_id = ANY (stores) AND pe.embedding_model = model_name
-                 ORDER BY (pe.embedding OPERATOR(public.<=>) search_embedding) + 0, pe.store_id, pe.product_id
+                 ORDER BY 3, 1, 2
                  LIMIT 2 * max_results) AS near
          WHERE EXISTS (SELECT FROM retail.products p WHERE p.store_id = near.store_id AND p.product_id = near.product_id AND coalesce(p.is_active, FALSE) OFFSET 0)
          LIMIT max_results;
@@ -197,10 +197,10 @@ BEGIN
         IF found < max_results THEN
             RETURN QUERY
             SELECT near.store_id::text, near.product_id, near.distance
-              FROM (SELECT pe.store_id, pe.product_id, pe.embedding OPERATOR(public.<=>) search_embedding AS distance
+              FROM (SELECT pe.store_id, pe.product_id, (pe.embedding OPERATOR(public.<=>) search_embedding) + 0 AS distance
                       FROM retail.product_embeddings pe
                      WHERE pe.store_id = ANY (stores) AND pe.embedding_model = model_name
-                     ORDER BY (pe.embedding OPERATOR(public.<=>) search_embedding) + 0, pe.store_id, pe.product_id
+                     ORDER BY 3, 1, 2
                     OFFSET 2 * max_results) AS near
              WHERE EXISTS (SELECT FROM retail.products p WHERE p.store_id = near.store_id AND p.product_id = near.product_id AND coalesce(p.is_active, FALSE) OFFSET 0)
              LIMIT max_results - found;
