@@ -10,6 +10,7 @@ var secrets = new SecretStore(builder);
 var seederPassword = secrets.Generate("seeder-password", $"Password that the seeder gives to the database login {DatabaseRole.Seeder}");
 var workerPassword = secrets.Generate("worker-password", $"Password that the seeder gives to the database login {DatabaseRole.Worker}");
 var serverPassword = secrets.Generate("mcp-user-password", $"Password that the seeder gives to the database login {DatabaseRole.Application}");
+var operatorPassword = secrets.Generate("operator-password", $"Password that the seeder gives to the database login {DatabaseRole.Operator}");
 var contextKey = secrets.Generate("context-key", "Key that seals the stores of a caller into the context of a query");
 var database = builder.AddRetailDatabase(secrets);
 var embeddings = new EmbeddingSettings(builder, secrets);
@@ -21,6 +22,7 @@ var seeder = builder.AddProject<Projects.Zava_Seeder>("seeder")
     .WithSecret($"Database__Passwords__{DatabaseRole.Seeder}", seederPassword)
     .WithSecret($"Database__Passwords__{DatabaseRole.Worker}", workerPassword)
     .WithSecret($"Database__Passwords__{DatabaseRole.Application}", serverPassword)
+    .WithSecret($"Database__Passwords__{DatabaseRole.Operator}", operatorPassword)
     .WithSecret("Database__ContextKey__Secret", contextKey)
     .WithSampleData(args)
     .PublishAsAzureContainerAppJob()
@@ -29,6 +31,7 @@ var seeder = builder.AddProject<Projects.Zava_Seeder>("seeder")
 // The services each have a login of their own. WithReference(database) would hand them the administrator's password.
 var worker = builder.AddProject<Projects.Zava_EmbeddingWorker>("embedding-worker")
     .WithIconName("BrainCircuit")
+    .WithHttpEndpoint() // of its health alone
     .WithReplicas(builder.WorkerReplicas())
     .WithSecret(RetailDatabase.ConnectionVariable, secrets.Keep("worker-connection", database.Connection(DatabaseRole.Worker, workerPassword)))
     .WithEmbeddings(embeddings)
@@ -38,6 +41,7 @@ var worker = builder.AddProject<Projects.Zava_EmbeddingWorker>("embedding-worker
 var server = builder.AddProject<Projects.Zava_McpServer>("mcp-server")
     .WithIconName("PlugConnected")
     .WithSecret(RetailDatabase.ConnectionVariable, secrets.Keep("mcp-user-connection", database.Connection(DatabaseRole.Application, serverPassword)))
+    .WithSecret(RetailDatabase.OperatorConnectionVariable, secrets.Keep("operator-connection", database.Connection(DatabaseRole.Operator, operatorPassword)))
     .WithSecret("Database__ContextKey__Secret", contextKey)
     .WithEmbeddings(embeddings)
     .WithExternalHttpEndpoints()
@@ -48,13 +52,14 @@ server.WithEnvironment("Identity__PublicUrl", server.GetEndpoint("http"));
 if (builder.ExecutionContext.IsRunMode)
 {
     server.WithHttpHealthCheck("/ready").WithTokenCommand();
-    worker.WithRequeueCommand(database);
+    worker.WithHttpHealthCheck("/ready").WithRequeueCommand(database);
     seeder.WithBackupCommand(database).WithResetCommand(database, worker.Resource, server.Resource);
     builder.AddInspector(server);
 }
 else
 {
     server.WithIdentity().WithProbes();
+    worker.WithLivenessProbe();
 }
 
 builder.Build().Run();

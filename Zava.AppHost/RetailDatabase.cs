@@ -7,6 +7,9 @@ sealed class RetailDatabase
 {
     public const string ConnectionVariable = $"ConnectionStrings__{Extensions.DatabaseName}";
 
+    /// <summary>By which the operations page reads the monitoring views, for callers of every store.</summary>
+    public const string OperatorConnectionVariable = $"ConnectionStrings__{OperatorDatabase.ConnectionName}";
+
     /// <summary>The database, to wait for.</summary>
     public required IResourceBuilder<IResource> Resource { get; init; }
 

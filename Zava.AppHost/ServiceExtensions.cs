@@ -45,9 +45,13 @@ static class ServiceExtensions
                 .WithDescription("Audience that tokens must name: of Entra ID, the application's client id"));
     }
 
+    /// <summary>A service is replaced when it hangs.</summary>
+    public static IResourceBuilder<ProjectResource> WithLivenessProbe(this IResourceBuilder<ProjectResource> service) => service
+        .WithHttpProbe(ProbeType.Liveness, "/alive", initialDelaySeconds: 10, periodSeconds: 10, timeoutSeconds: 5);
+
     /// <summary>A replica gets requests when it is ready, and is replaced when it hangs.</summary>
     public static IResourceBuilder<ProjectResource> WithProbes(this IResourceBuilder<ProjectResource> server) => server
-        .WithHttpProbe(ProbeType.Liveness, "/alive", initialDelaySeconds: 10, periodSeconds: 10, timeoutSeconds: 5)
+        .WithLivenessProbe()
         .WithHttpProbe(ProbeType.Readiness, "/ready", periodSeconds: 5, timeoutSeconds: 5)
         // Each replica may open a hundred connections.
         .PublishAsAzureContainerApp((_, app) => (app.Template.Scale.MinReplicas, app.Template.Scale.MaxReplicas) = (1, 4));

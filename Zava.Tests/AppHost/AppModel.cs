@@ -11,7 +11,7 @@ namespace Zava.Tests.AppHost;
 sealed class AppModel(DistributedApplication app) : IAsyncDisposable
 {
     public static readonly string[] Secrets =
-        ["postgres-password", "seeder-password", "worker-password", "mcp-user-password", "context-key"];
+        ["postgres-password", "seeder-password", "worker-password", "mcp-user-password", "operator-password", "context-key"];
 
     public static readonly string[] Run = [];
 

@@ -55,15 +55,15 @@ public sealed class AppModelTests
     }
 
     [Theory]
-    [InlineData("embedding-worker", DatabaseRole.Worker, "worker-password")]
-    [InlineData("mcp-server", DatabaseRole.Application, "mcp-user-password")]
-    public async Task Each_service_connects_with_its_own_login(string service, string login, string password)
+    [InlineData("embedding-worker", "retail_db", DatabaseRole.Worker, "worker-password")]
+    [InlineData("mcp-server", "retail_db", DatabaseRole.Application, "mcp-user-password")]
+    [InlineData("mcp-server", "retail_db_ops", DatabaseRole.Operator, "operator-password")]
+    public async Task Each_service_connects_with_its_own_login(string service, string name, string login, string password)
     {
         await using var running = await AppModel.BuildAsync();
-        var connection = new NpgsqlConnectionStringBuilder((await running.EnvironmentAsync(service))["ConnectionStrings__retail_db"]);
+        var connection = new NpgsqlConnectionStringBuilder((await running.EnvironmentAsync(service))[$"ConnectionStrings__{name}"]);
         Assert.Equal((login, password, Extensions.DatabaseName, "localhost", 5432),
             (connection.Username, connection.Password, connection.Database, connection.Host, connection.Port));
-
     }
 
     [Theory, MemberData(nameof(Operations))]
@@ -76,6 +76,7 @@ public sealed class AppModelTests
         Assert.Equal(model.ValueOf("seeder-password"), seeder[$"Database__Passwords__{DatabaseRole.Seeder}"]);
         Assert.Equal(model.ValueOf("worker-password"), seeder[$"Database__Passwords__{DatabaseRole.Worker}"]);
         Assert.Equal(model.ValueOf("mcp-user-password"), seeder[$"Database__Passwords__{DatabaseRole.Application}"]);
+        Assert.Equal(model.ValueOf("operator-password"), seeder[$"Database__Passwords__{DatabaseRole.Operator}"]);
         Assert.Equal(model.ValueOf("context-key"), seeder["Database__ContextKey__Secret"]);
         Assert.Equal(seeder["Database__ContextKey__Secret"], server["Database__ContextKey__Secret"]);
         Assert.DoesNotContain("Database__ContextKey__Secret", await model.EnvironmentAsync("embedding-worker"));
@@ -107,11 +108,13 @@ public sealed class AppModelTests
         Assert.Contains("config_file=/tmp/zava.conf", (await model.ArgumentsAsync("postgres")).Last());
     }
 
-    [Fact]
-    public async Task The_server_is_healthy_when_its_health_endpoint_says_so()
+    [Theory]
+    [InlineData("embedding-worker")]
+    [InlineData("mcp-server")]
+    public async Task A_service_is_healthy_when_it_says_that_it_is_ready(string service)
     {
         await using var model = await AppModel.BuildAsync();
-        Assert.Equal("mcp-server_http_/health_200_check", model.Annotation<HealthCheckAnnotation>("mcp-server").Key);
+        Assert.Equal($"{service}_http_/ready_200_check", model.Annotation<HealthCheckAnnotation>(service).Key);
     }
 
     [Fact]

@@ -44,12 +44,13 @@ public sealed class DeploymentTests
                 }
                 Assert.DoesNotContain(AppModel.Secrets, secret => value.Contains($"{{{secret}.value}}"));
             }
-        Assert.Equal(10, seen);
+        Assert.Equal(12, seen);
     }
 
     [Theory]
     [InlineData("worker-connection", DatabaseRole.Worker, "worker-password")]
     [InlineData("mcp-user-connection", DatabaseRole.Application, "mcp-user-password")]
+    [InlineData("operator-connection", DatabaseRole.Operator, "operator-password")]
     [InlineData("administrator-connection", "{postgres-administrator.value}", "postgres-password")]
     public async Task Each_connection_is_of_its_own_login_and_checks_the_certificate(string secret, string login, string password)
     {
@@ -76,6 +77,15 @@ public sealed class DeploymentTests
             model["mcp-server"].Annotations.OfType<EndpointProbeAnnotation>().Select(probe => (probe.Type, probe.Path)).Order());
         Assert.Single(model["mcp-server"].Annotations.OfType<AzureContainerAppCustomizationAnnotation>());
         Assert.Equal(1, model["mcp-server"].GetReplicaCount());
+    }
+
+    [Fact]
+    public async Task The_worker_is_replaced_when_it_hangs_and_is_not_reached_from_outside()
+    {
+        await using var model = await AppModel.BuildAsync(AppModel.Publish);
+        Assert.All(model["embedding-worker"].Annotations.OfType<EndpointAnnotation>(), endpoint => Assert.False(endpoint.IsExternal));
+        var probe = model.Annotation<EndpointProbeAnnotation>("embedding-worker");
+        Assert.Equal((ProbeType.Liveness, "/alive"), (probe.Type, probe.Path));
     }
 
     [Fact]

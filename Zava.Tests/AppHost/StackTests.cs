@@ -22,7 +22,7 @@ public sealed class StackTests
         // 44 hexadecimal digits are base64, too.
         var builder = await AppModel.CreateBuilderAsync(_ => RandomNumberGenerator.GetHexString(44), limit.Token);
         var postgres = builder.CreateResourceBuilder<PostgresServerResource>("postgres").WithLifetime(ContainerLifetime.Session);
-        postgres.Resource.Annotations.Remove(Assert.Single(postgres.Resource.Annotations.OfType<ContainerMountAnnotation>()));
+        postgres.Resource.Annotations.Remove(Assert.Single(postgres.Resource.Annotations.OfType<ContainerMountAnnotation>(), mount => mount.Type == ContainerMountType.Volume));
 
         await using var app = await builder.BuildAsync(limit.Token);
         await app.StartAsync(limit.Token);
