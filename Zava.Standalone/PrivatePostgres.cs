@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Npgsql;
 
 namespace Zava.Standalone;
@@ -33,7 +31,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     /// <param name="folder">Where it should be; elsewhere if the PostgreSQL user cannot enter it (see <see cref="Folder"/>).</param>
     /// <param name="settings">Settings beside those of postgresql-settings.sh, as <c>name=value</c>.</param>
     /// <param name="cancellationToken">Gives up waiting and stops the server.</param>
-    /// <param name="port">The port of the loopback to listen on; a free one when left out.</param>
+    /// <param name="port">The port of the loopback to listen on; when left out, that of the folder's last start if nobody has it now, else a free one.</param>
     /// <exception cref="InvalidOperationException">It could not be made or started; the message says why.</exception>
     public static async Task<PrivatePostgres> StartAsync(
         string folder, IEnumerable<string> settings, CancellationToken cancellationToken, int? port = null)
@@ -44,7 +42,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
         await RequireAsync(["init", folder], cancellationToken);
 
         var password = (await File.ReadAllTextAsync(Path.Combine(folder, "password"), cancellationToken)).Trim();
-        var listen = port ?? FreePort();
+        var listen = port ?? await PortOfAsync(folder, cancellationToken);
         var administrator = AdministratorOf(listen, password);
         var start = StartInfo(["run", folder, listen.ToString(CultureInfo.InvariantCulture), .. settings]);
         start.RedirectStandardInput = start.RedirectStandardError = true;
@@ -154,12 +152,16 @@ public sealed class PrivatePostgres : IAsyncDisposable
         return (process.ExitCode, await output, await error);
     }
 
-    static ProcessStartInfo StartInfo(string[] arguments) => new("bash", [Script, .. arguments]);
-
-    static int FreePort()
+    // Clients that know the address keep it from one start to the next.
+    static async Task<int> PortOfAsync(string folder, CancellationToken cancellationToken)
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        var file = Path.Combine(folder, "port");
+        if (File.Exists(file) && int.TryParse(await File.ReadAllTextAsync(file, cancellationToken), CultureInfo.InvariantCulture, out var last) && last is > 0 and < 65536 && LoopbackPort.IsFree(last))
+            return last;
+        var port = LoopbackPort.Free();
+        await File.WriteAllTextAsync(file, port.ToString(CultureInfo.InvariantCulture), cancellationToken);
+        return port;
     }
+
+    static ProcessStartInfo StartInfo(string[] arguments) => new("bash", [Script, .. arguments]);
 }

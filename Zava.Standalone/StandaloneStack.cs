@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Console;
 using Npgsql;
 using Spectre.Console;
@@ -82,15 +80,8 @@ static class StandaloneStack
     // Before anything is started: Kestrel would only find out at the end.
     static void RequireFreePort(int port)
     {
-        try
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, port);
-            listener.Start();
-        }
-        catch (SocketException)
-        {
+        if (!LoopbackPort.IsFree(port))
             throw new InvalidOperationException($"Port {port} is in use, perhaps by another ./zava up: stop that, or set ZAVA_PORT to another port.");
-        }
     }
 
     static IHost BuildWorker(StandaloneSettings settings)

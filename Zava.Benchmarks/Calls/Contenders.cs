@@ -5,6 +5,7 @@ using System.Text.Json;
 using Npgsql;
 using Zava.Database;
 using Zava.McpServer.Identity;
+using Zava.Standalone;
 
 namespace Zava.Benchmarks.Calls;
 
@@ -21,7 +22,7 @@ sealed class Contenders(BenchmarkDatabase database, string folder, IReadOnlyList
     /// <summary>Zava's server as it is built, with authentication, isolation, records and telemetry as they are by default.</summary>
     public Task<Contender> StartZavaAsync(CancellationToken cancellationToken, int sharers = 1, string name = "Zava", IReadOnlyDictionary<string, string>? settings = null, string? program = null)
     {
-        var port = MeasuredProcess.FreePort();
+        var port = LoopbackPort.Free();
         var token = new DevelopmentIssuer(folder).Issue(Persona.All.Single(persona => persona.Name == "seattle-manager"));
         var environment = new Dictionary<string, string>
         {
@@ -51,7 +52,7 @@ sealed class Contenders(BenchmarkDatabase database, string folder, IReadOnlyList
 
     public Task<Contender> StartToolboxAsync(string packages, CancellationToken cancellationToken)
     {
-        var port = MeasuredProcess.FreePort();
+        var port = LoopbackPort.Free();
         var db = new NpgsqlConnectionStringBuilder(database.ConnectionString("postgres"));
         // JSON is YAML.
         var settings = new
@@ -75,7 +76,7 @@ sealed class Contenders(BenchmarkDatabase database, string folder, IReadOnlyList
 
     public Task<Contender> StartDbHubAsync(string packages, CancellationToken cancellationToken)
     {
-        var port = MeasuredProcess.FreePort();
+        var port = LoopbackPort.Free();
         var db = new NpgsqlConnectionStringBuilder(database.ConnectionString("postgres"));
         var settings = new StringBuilder($"""
             [[sources]]
@@ -111,7 +112,7 @@ sealed class Contenders(BenchmarkDatabase database, string folder, IReadOnlyList
 
     public Task<Contender> StartBareAsync(CancellationToken cancellationToken)
     {
-        var port = MeasuredProcess.FreePort();
+        var port = LoopbackPort.Free();
         var process = MeasuredProcess.OfThis(BareEndpoint.Command);
         process.Input.WriteLine(JsonSerializer.Serialize(new BareEndpoint.Settings(port, Prepared, queries)));
         return StartAsync("bare ASP.NET endpoint", process, query => new(port, $"/{queries.Index().First(one => one.Item == query).Index}", new Dictionary<string, string>(), "{}", query.Expected, 1, 0), cancellationToken);

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
 namespace Zava.Benchmarks.Calls;
 
@@ -81,14 +79,6 @@ sealed class MeasuredProcess : IDisposable
         {
             return [];
         }
-    }
-
-    /// <summary>A port of the loopback that nobody listens on.</summary>
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public void Dispose()

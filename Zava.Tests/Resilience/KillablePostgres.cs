@@ -1,12 +1,11 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Spectre.Console;
 using Zava.Seeder;
+using Zava.Standalone;
 using Zava.Tests.Infrastructure;
 
 namespace Zava.Tests.Resilience;
@@ -17,7 +16,7 @@ sealed class KillablePostgres : IAsyncDisposable
     static readonly string Script = Path.Combine(AppContext.BaseDirectory, "private-postgres.sh");
 
     readonly string _folder;
-    readonly int _port = FreePort();
+    readonly int _port = LoopbackPort.Free();
     Process _server = null!;
 
     KillablePostgres(string folder) => _folder = folder;
@@ -168,12 +167,5 @@ sealed class KillablePostgres : IAsyncDisposable
             await KillAsync();
         }
         _server.Dispose();
-    }
-
-    static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,11 +1,10 @@
 using System.Diagnostics;
-using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Npgsql;
 using Zava.McpServer.Identity;
+using Zava.Standalone;
 using Zava.Tests.Infrastructure;
 
 namespace Zava.Tests.Resilience;
@@ -83,7 +82,7 @@ sealed class ReplicatedStack : IAsyncDisposable
 
     async Task<string> StartProcessAsync(string program, Dictionary<string, string?> settings)
     {
-        var address = $"http://127.0.0.1:{FreePort()}";
+        var address = $"http://127.0.0.1:{LoopbackPort.Free()}";
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, program)]) { RedirectStandardOutput = true };
         foreach (var (key, value) in settings)
             start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
@@ -105,13 +104,6 @@ sealed class ReplicatedStack : IAsyncDisposable
             }
         });
         return address;
-    }
-
-    static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public async ValueTask DisposeAsync()

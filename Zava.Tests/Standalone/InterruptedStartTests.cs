@@ -41,7 +41,7 @@ public sealed class InterruptedStartTests
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            Environment = { ["ZAVA_HOME"] = home, ["ZAVA_PORT"] = "5397" },
+            Environment = { ["ZAVA_HOME"] = home, ["ZAVA_PORT"] = LoopbackPort.Free().ToString() },
         };
         var process = Process.Start(start)!;
         process.BeginOutputReadLine();

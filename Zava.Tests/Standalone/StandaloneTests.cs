@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text.Json;
 using ModelContextProtocol.Client;
 using Zava.Standalone;
@@ -106,7 +104,7 @@ public sealed class StandaloneTests : IAsyncLifetime
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
-                Environment = { ["ZAVA_HOME"] = home, ["ZAVA_PORT"] = FreePort().ToString() },
+                Environment = { ["ZAVA_HOME"] = home, ["ZAVA_PORT"] = LoopbackPort.Free().ToString() },
             };
             _process = new Process { StartInfo = start };
             _process.OutputDataReceived += (_, line) => Append(line.Data);
@@ -166,13 +164,6 @@ public sealed class StandaloneTests : IAsyncLifetime
         {
             lock (_output)
                 _output.AppendLine(line);
-        }
-
-        static int FreePort()
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            return ((IPEndPoint)listener.LocalEndpoint).Port;
         }
     }
 }

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Zava.Database;
+using Zava.Standalone;
 using Zava.Tests.Infrastructure;
 
 namespace Zava.Tests.Telemetry;
@@ -50,7 +50,7 @@ public sealed class ReadinessTests(DatabaseTemplate template)
     public async Task A_worker_process_on_an_unmigrated_database_lives_and_becomes_ready_and_embeds_when_the_seeder_has_run()
     {
         await using var database = await UnmigratedAsync();
-        var address = $"http://127.0.0.1:{FreePort()}";
+        var address = $"http://127.0.0.1:{LoopbackPort.Free()}";
         using var worker = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Zava.EmbeddingWorker.dll")])
         {
             RedirectStandardOutput = true,
@@ -89,7 +89,7 @@ public sealed class ReadinessTests(DatabaseTemplate template)
         [
             new(database.ConnectionString(DatabaseRole.Application)) { Database = "zava_absent" },
             new(database.ConnectionString(DatabaseRole.Application)) { Password = "wrong" },
-            new(database.ConnectionString(DatabaseRole.Application)) { Port = FreePort() },
+            new(database.ConnectionString(DatabaseRole.Application)) { Port = LoopbackPort.Free() },
         ])
         {
             await using var server = await RunningServer.StartAsync(database, configure: builder => builder.Configuration["ConnectionStrings:retail_db"] = connection.ConnectionString);
@@ -114,7 +114,7 @@ public sealed class ReadinessTests(DatabaseTemplate template)
         using (var http = without.CreateHttpClient(null))
             Assert.Equal(HttpStatusCode.NotFound, (await GetAsync(http, "/metrics")).Status);
 
-        var port = FreePort();
+        var port = LoopbackPort.Free();
         await using var server = await RunningServer.StartAsync(database, configure: builder =>
         {
             builder.Configuration["Metrics:PrometheusPort"] = $"{port}";
@@ -167,12 +167,5 @@ public sealed class ReadinessTests(DatabaseTemplate template)
         {
             return (0, "");
         }
-    }
-
-    static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
