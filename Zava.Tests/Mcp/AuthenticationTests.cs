@@ -12,23 +12,8 @@ using Zava.Tests.Infrastructure;
 namespace Zava.Tests.Mcp;
 
 /// <summary>Who gets in, and with which token.</summary>
-public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IClassFixture<AuthenticationTests.EmptyShop>
+public sealed class AuthenticationTests(EmptyShop shop) : IClassFixture<EmptyShop>
 {
-    public sealed class EmptyShop(DatabaseTemplate template) : IAsyncLifetime
-    {
-        public TestDatabase Database { get; private set; } = null!;
-
-        public RunningServer Server { get; private set; } = null!;
-
-        public async ValueTask InitializeAsync() => Server = await RunningServer.StartAsync(Database = await template.CreateDatabaseAsync());
-
-        public async ValueTask DisposeAsync()
-        {
-            await Server.DisposeAsync();
-            await Database.DisposeAsync();
-        }
-    }
-
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     async Task<HttpResponseMessage> PostAsync(string? token)
@@ -166,7 +151,7 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
     [Fact]
     public async Task A_user_that_asks_too_often_is_told_to_wait_and_no_other_user_is()
     {
-        await using var app = RunningServer.Build("Development", new(Settings(("Limits:RequestsPerMinute", "3"), ("Identity:DevelopmentFolder", FolderOfItsOwn())))
+        await using var app = RunningServer.Build("Development", new(EmptyShop.Settings(("Limits:RequestsPerMinute", "3"), ("Identity:DevelopmentFolder", shop.FolderOfItsOwn())))
         {
             ["ConnectionStrings:retail_db"] = shop.Database.ConnectionString(DatabaseRole.Application),
         });
@@ -247,98 +232,5 @@ public sealed class AuthenticationTests(AuthenticationTests.EmptyShop shop) : IC
         await using var client = await shop.Server.ConnectAsync(entry.GetProperty("headers").GetProperty("Authorization").GetString()!["Bearer ".Length..]);
         var stores = await client.CallToolAsync("list_stores", cancellationToken: Cancellation);
         Assert.Equal("redmond", stores.StructuredContent!.Value.GetProperty("stores")[0].GetProperty("store_id").GetString());
-    }
-
-    // A server that starts writes its address into the folder; the key makes the tokens of both servers one.
-    string FolderOfItsOwn()
-    {
-        var folder = Directory.CreateTempSubdirectory("zava-test-").FullName;
-        File.Copy(Path.Combine(shop.Server.DevelopmentFolder, "development-signing-key"), Path.Combine(folder, "development-signing-key"));
-        return folder;
-    }
-
-    static Dictionary<string, string?> Settings(params (string Key, string? Value)[] settings) => new(
-        settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value)))
-    {
-        ["ConnectionStrings:retail_db"] = "Host=127.0.0.1",
-        ["Database:ContextKey:Secret"] = Convert.ToBase64String(new byte[32]),
-    };
-
-    [Fact]
-    public void Outside_Development_there_must_be_an_authority_and_an_audience()
-    {
-        Assert.Contains("Identity:Authority is not set", Assert.Throws<InvalidOperationException>(() => RunningServer.Build("Production", Settings())).Message);
-        Assert.Contains("Identity:Audience is not set", Assert.Throws<InvalidOperationException>(() =>
-            RunningServer.Build("Production", Settings(("Identity:Authority", "https://login.example.com")))).Message);
-    }
-
-    [Fact]
-    public async Task With_an_authority_no_development_tokens_are_made()
-    {
-        var folder = Directory.CreateTempSubdirectory("zava-test-");
-        await using var app = RunningServer.Build("Development", new(Settings(
-            ("Identity:Authority", "https://login.example.com"), ("Identity:Audience", "zava"), ("Identity:DevelopmentFolder", folder.FullName)))
-        {
-            ["ConnectionStrings:retail_db"] = shop.Database.ConnectionString(DatabaseRole.Application),
-        });
-        await app.StartAsync(Cancellation);
-        Assert.Empty(folder.GetFiles());
-        Assert.Null(app.Services.GetService(typeof(DevelopmentIssuer)));
-        folder.Delete(recursive: true);
-    }
-
-    [Fact]
-    public async Task A_misspelt_setting_or_a_dangerous_login_stops_the_start()
-    {
-        await using var misspelt = RunningServer.Build("Development", Settings(("Identity:Authorty", "https://x"), ("Identity:DevelopmentFolder", FolderOfItsOwn())));
-        Assert.Contains("Authorty", (await Assert.ThrowsAnyAsync<Exception>(() => misspelt.StartAsync(Cancellation))).Message);
-
-        foreach (var limit in (string[])["Limits:RequestPerMinute", "Limits:RequestBytes"])
-            await Assert.ThrowsAnyAsync<Exception>(async () =>
-            {
-                await using var limited = RunningServer.Build("Development", new(Settings((limit, "7"), ("Identity:DevelopmentFolder", FolderOfItsOwn())))
-                {
-                    ["ConnectionStrings:retail_db"] = shop.Database.ConnectionString(DatabaseRole.Application),
-                });
-                await limited.StartAsync(Cancellation);
-            });
-
-        await using var superuser = RunningServer.Build("Development", new(Settings(("Identity:DevelopmentFolder", FolderOfItsOwn())))
-        {
-            ["ConnectionStrings:retail_db"] = shop.Database.AdministratorConnectionString,
-        });
-        Assert.Contains("Refusing to start", (await Assert.ThrowsAsync<DatabaseSetupException>(() => superuser.StartAsync(Cancellation))).Message);
-
-        Assert.Contains("Database:ContextKey:Secret", Assert.Throws<InvalidOperationException>(() =>
-            RunningServer.Build("Development", new(Settings()) { ["Database:ContextKey:Secret"] = "short" })).Message);
-    }
-
-    [Fact]
-    public async Task Health_is_open_and_says_healthy()
-    {
-        using var http = shop.Server.CreateHttpClient(null);
-        Assert.Equal("Healthy", await http.GetStringAsync("/health", Cancellation));
-        Assert.Equal("Healthy", await http.GetStringAsync("/alive", Cancellation));
-    }
-
-    [Fact]
-    public async Task A_login_that_is_given_rights_past_row_level_security_takes_the_server_out_of_service()
-    {
-        // A login of this test's own: roles are shared by all databases of the cluster.
-        var login = $"zava_test_{Guid.NewGuid():N}"[..30];
-        await shop.Database.ExecuteAsync($"CREATE ROLE {login} LOGIN IN ROLE mcp_user PASSWORD 'x'; GRANT CONNECT ON DATABASE {new Npgsql.NpgsqlConnectionStringBuilder(shop.Database.AdministratorConnectionString).Database} TO {login}; GRANT USAGE ON SCHEMA retail TO {login}");
-        await using var app = RunningServer.Build("Development", new(Settings(("Identity:DevelopmentFolder", FolderOfItsOwn())))
-        {
-            ["ConnectionStrings:retail_db"] = new Npgsql.NpgsqlConnectionStringBuilder(shop.Database.ConnectionString(DatabaseRole.Application)) { Username = login, Password = "x" }.ConnectionString,
-        });
-        await app.StartAsync(Cancellation);
-        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
-        Assert.Equal("Healthy", await http.GetStringAsync("/health", Cancellation));
-        await shop.Database.ExecuteAsync($"ALTER ROLE {login} BYPASSRLS");
-        using var health = await http.GetAsync("/health", Cancellation);
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
-        await app.StopAsync(Cancellation);
-        await app.DisposeAsync();
-        await shop.Database.ExecuteAsync($"DROP OWNED BY {login}; DROP ROLE {login}");
     }
 }
