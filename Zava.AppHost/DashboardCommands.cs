@@ -82,12 +82,12 @@ static class DashboardCommands
         seeder.WithCommand("reset", "Reset data", async context =>
         {
             var cancellationToken = context.CancellationToken;
-            var commands = context.ServiceProvider.GetRequiredService<ResourceCommandService>();
+            var commands = context.Services.GetRequiredService<ResourceCommandService>();
             foreach (var service in services)
                 await commands.ExecuteCommandAsync(service, KnownResourceCommands.StopCommand, cancellationToken);
 
             await DropAsync(await ConnectionAsync(database, cancellationToken), cancellationToken);
-            if (await SeedAsync(seeder.Resource, context.ServiceProvider, cancellationToken) is not 0)
+            if (await SeedAsync(seeder.Resource, context.Services, cancellationToken) is not 0)
                 return CommandResults.Failure("The database was dropped, and the seeder failed: see its log, then start it and the services again.");
 
             foreach (var service in services)
