@@ -3,8 +3,9 @@ using Zava.Database;
 
 var builder = DistributedApplication.CreateBuilder(args);
 
-// Where a deployment runs; a start on this machine does not see it.
-builder.AddAzureContainerAppEnvironment("zava").WithAzdResourceNaming().WithDashboard();
+// Where a deployment runs. On this machine it would put Azure and its commands into the dashboard.
+if (builder.ExecutionContext.IsPublishMode)
+    builder.AddAzureContainerAppEnvironment("zava").WithAzdResourceNaming().WithDashboard();
 
 var secrets = new SecretStore(builder);
 var seederPassword = secrets.Generate("seeder-password", $"Password that the seeder gives to the database login {DatabaseRole.Seeder}");

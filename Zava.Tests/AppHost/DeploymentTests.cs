@@ -10,6 +10,18 @@ public sealed class DeploymentTests
     static readonly string[] OpenAI = ["--Parameters:embeddings=openai"];
 
     [Fact]
+    public async Task Azure_is_only_in_a_deployment()
+    {
+        await using var run = await AppModel.BuildAsync(AppModel.Run);
+        Assert.Empty(FromAzure(run));
+        await using var publish = await AppModel.BuildAsync(AppModel.Publish);
+        Assert.Contains("zava", FromAzure(publish));
+
+        static IEnumerable<string> FromAzure(AppModel model) =>
+            model.Resources.Where(resource => resource.GetType().Namespace!.StartsWith("Aspire.Hosting.Azure")).Select(resource => resource.Name);
+    }
+
+    [Fact]
     public async Task The_database_is_a_flexible_server()
     {
         await using var model = await AppModel.BuildAsync(AppModel.Publish);
