@@ -7,14 +7,13 @@ var builder = DistributedApplication.CreateBuilder(args);
 if (builder.ExecutionContext.IsPublishMode)
     builder.AddAzureContainerAppEnvironment("zava").WithAzdResourceNaming().WithDashboard();
 
-var secrets = new SecretStore(builder);
-var seederPassword = secrets.Generate("seeder-password", $"Password that the seeder gives to the database login {DatabaseRole.Seeder}");
-var workerPassword = secrets.Generate("worker-password", $"Password that the seeder gives to the database login {DatabaseRole.Worker}");
-var serverPassword = secrets.Generate("mcp-user-password", $"Password that the seeder gives to the database login {DatabaseRole.Application}");
-var operatorPassword = secrets.Generate("operator-password", $"Password that the seeder gives to the database login {DatabaseRole.Operator}");
-var contextKey = secrets.Generate("context-key", "Key that seals the stores of a caller into the context of a query");
-var database = builder.AddRetailDatabase(secrets);
-var embeddings = new EmbeddingSettings(builder, secrets);
+var seederPassword = builder.GenerateSecret("seeder-password", $"Password that the seeder gives to the database login {DatabaseRole.Seeder}");
+var workerPassword = builder.GenerateSecret("worker-password", $"Password that the seeder gives to the database login {DatabaseRole.Worker}");
+var serverPassword = builder.GenerateSecret("mcp-user-password", $"Password that the seeder gives to the database login {DatabaseRole.Application}");
+var operatorPassword = builder.GenerateSecret("operator-password", $"Password that the seeder gives to the database login {DatabaseRole.Operator}");
+var contextKey = builder.GenerateSecret("context-key", "Key that seals the stores of a caller into the context of a query");
+var database = builder.AddRetailDatabase();
+var embeddings = new EmbeddingSettings(builder);
 
 // The seeder creates logins and schema: the only service that connects as the administrator.
 var seeder = builder.AddProject<Projects.Zava_Seeder>("seeder")
@@ -34,15 +33,15 @@ var worker = builder.AddProject<Projects.Zava_EmbeddingWorker>("embedding-worker
     .WithIconName("BrainCircuit")
     .WithHttpEndpoint() // of its health alone
     .WithReplicas(builder.WorkerReplicas())
-    .WithSecret(RetailDatabase.ConnectionVariable, secrets.Keep("worker-connection", database.Connection(DatabaseRole.Worker, workerPassword)))
+    .WithSecret(RetailDatabase.ConnectionVariable, new("worker-connection", database.Connection(DatabaseRole.Worker, workerPassword)))
     .WithEmbeddings(embeddings)
     .WaitForCompletion(seeder);
 
 // It listens behind a proxy or an ingress; clients are told the address that stays.
 var server = builder.AddProject<Projects.Zava_McpServer>("mcp-server")
     .WithIconName("PlugConnected")
-    .WithSecret(RetailDatabase.ConnectionVariable, secrets.Keep("mcp-user-connection", database.Connection(DatabaseRole.Application, serverPassword)))
-    .WithSecret(RetailDatabase.OperatorConnectionVariable, secrets.Keep("operator-connection", database.Connection(DatabaseRole.Operator, operatorPassword)))
+    .WithSecret(RetailDatabase.ConnectionVariable, new("mcp-user-connection", database.Connection(DatabaseRole.Application, serverPassword)))
+    .WithSecret(RetailDatabase.OperatorConnectionVariable, new("operator-connection", database.Connection(DatabaseRole.Operator, operatorPassword)))
     .WithSecret("Database__ContextKey__Secret", contextKey)
     .WithEmbeddings(embeddings)
     .WithExternalHttpEndpoints()

@@ -7,7 +7,7 @@ sealed class EmbeddingSettings
 
     readonly Dictionary<string, object> _settings = [];
 
-    public EmbeddingSettings(IDistributedApplicationBuilder builder, SecretStore secrets)
+    public EmbeddingSettings(IDistributedApplicationBuilder builder)
     {
         var provider = builder.Configuration["Parameters:embeddings"] ?? Providers[0];
         if (!Providers.Contains(provider))
@@ -21,10 +21,10 @@ sealed class EmbeddingSettings
         switch (provider)
         {
             case "openai":
-                ApiKey = secrets.Ask("openai-api-key", "Key of OpenAI or a compatible endpoint");
+                ApiKey = builder.AskForSecret("openai-api-key", "Key of OpenAI or a compatible endpoint");
                 break;
             case "azure-openai":
-                ApiKey = secrets.Ask("openai-api-key", "Key of the Azure OpenAI resource");
+                ApiKey = builder.AskForSecret("openai-api-key", "Key of the Azure OpenAI resource");
                 _settings["OpenAI__Endpoint"] = builder.AddParameter("openai-endpoint")
                     .WithDescription("Such as `https://NAME.openai.azure.com/openai/v1/`", enableMarkdown: true).Resource;
                 break;

@@ -28,13 +28,13 @@ static class RetailDatabaseExtensions
     const string ServerName = "postgres";
     const string ResourceName = "retail-db";
 
-    public static RetailDatabase AddRetailDatabase(this IDistributedApplicationBuilder builder, SecretStore secrets)
+    public static RetailDatabase AddRetailDatabase(this IDistributedApplicationBuilder builder)
     {
-        var password = secrets.GenerateParameter("postgres-password", "Password of PostgreSQL's administrator, which only the seeder uses");
-        return builder.ExecutionContext.IsRunMode ? builder.AddPostgresContainer(password, secrets) : builder.AddFlexibleServer(password, secrets);
+        var password = builder.GenerateSecretParameter("postgres-password", "Password of PostgreSQL's administrator, which only the seeder uses");
+        return builder.ExecutionContext.IsRunMode ? builder.AddPostgresContainer(password) : builder.AddFlexibleServer(password);
     }
 
-    static RetailDatabase AddPostgresContainer(this IDistributedApplicationBuilder builder, IResourceBuilder<ParameterResource> password, SecretStore secrets)
+    static RetailDatabase AddPostgresContainer(this IDistributedApplicationBuilder builder, IResourceBuilder<ParameterResource> password)
     {
         // The image is named before the volume, whose mount path depends on its tag.
         var postgres = builder.AddPostgres(ServerName, password: password)
@@ -53,12 +53,12 @@ static class RetailDatabaseExtensions
         {
             Resource = postgres.AddDatabase(ResourceName, Extensions.DatabaseName),
             Address = address,
-            AdministratorConnection = secrets.Keep("administrator-connection",
+            AdministratorConnection = new("administrator-connection",
                 ReferenceExpression.Create($"{address};Username={server.UserNameReference};Password={password}")),
         };
     }
 
-    static RetailDatabase AddFlexibleServer(this IDistributedApplicationBuilder builder, IResourceBuilder<ParameterResource> password, SecretStore secrets)
+    static RetailDatabase AddFlexibleServer(this IDistributedApplicationBuilder builder, IResourceBuilder<ParameterResource> password)
     {
         var administrator = builder.AddParameter("postgres-administrator", "zava_admin", publishValueAsDefault: true)
             .WithDescription("Login of PostgreSQL's administrator");
@@ -71,7 +71,7 @@ static class RetailDatabaseExtensions
         {
             Resource = server.AddDatabase(ResourceName, Extensions.DatabaseName),
             Address = address,
-            AdministratorConnection = secrets.Keep("administrator-connection",
+            AdministratorConnection = new("administrator-connection",
                 ReferenceExpression.Create($"{address};Username={administrator};Password={password}")),
         };
     }

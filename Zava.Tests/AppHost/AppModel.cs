@@ -58,8 +58,10 @@ sealed class AppModel(DistributedApplication app) : IAsyncDisposable
     public async Task<IEnumerable<string>> ArgumentsAsync(string service) =>
         (await ConfigurationAsync(service)).Arguments.Select(argument => argument.Value);
 
-    /// <summary>What stands for a secret in an environment: its value, here its name, or where the Key Vault has it.</summary>
-    public string ValueOf(string secret) => Context.IsPublishMode ? $"{{secrets.secrets.{secret}}}" : secret;
+    /// <summary>What stands for a secret in a service's environment: its value, here its name, or where the service's Key Vault has it.</summary>
+    public string ValueOf(string service, string secret) => Context.IsPublishMode ? $"{{{VaultOf(service)}.secrets.{secret}}}" : secret;
+
+    public static string VaultOf(string service) => $"{service.Split('-')[^1]}-kv";
 
     public ValueTask DisposeAsync() => app.DisposeAsync();
 

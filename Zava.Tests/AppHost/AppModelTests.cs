@@ -48,7 +48,7 @@ public sealed class AppModelTests
         {
             // A connection string contains the password, in the manifest by reference.
             string[] administrator =
-                [Administrator, model.ValueOf("administrator-connection"), "{retail-db.connectionString}", "{postgres.connectionString}"];
+                [Administrator, "administrator-connection", "{retail-db.connectionString}", "{postgres.connectionString}"];
             var seen = (await model.EnvironmentAsync(service)).Values.Any(value => administrator.Any(value.Contains));
             Assert.True(seen == (service == "seeder"), service);
         }
@@ -73,12 +73,12 @@ public sealed class AppModelTests
         var seeder = await model.EnvironmentAsync("seeder");
         var server = await model.EnvironmentAsync("mcp-server");
 
-        Assert.Equal(model.ValueOf("seeder-password"), seeder[$"Database__Passwords__{DatabaseRole.Seeder}"]);
-        Assert.Equal(model.ValueOf("worker-password"), seeder[$"Database__Passwords__{DatabaseRole.Worker}"]);
-        Assert.Equal(model.ValueOf("mcp-user-password"), seeder[$"Database__Passwords__{DatabaseRole.Application}"]);
-        Assert.Equal(model.ValueOf("operator-password"), seeder[$"Database__Passwords__{DatabaseRole.Operator}"]);
-        Assert.Equal(model.ValueOf("context-key"), seeder["Database__ContextKey__Secret"]);
-        Assert.Equal(seeder["Database__ContextKey__Secret"], server["Database__ContextKey__Secret"]);
+        Assert.Equal(model.ValueOf("seeder", "seeder-password"), seeder[$"Database__Passwords__{DatabaseRole.Seeder}"]);
+        Assert.Equal(model.ValueOf("seeder", "worker-password"), seeder[$"Database__Passwords__{DatabaseRole.Worker}"]);
+        Assert.Equal(model.ValueOf("seeder", "mcp-user-password"), seeder[$"Database__Passwords__{DatabaseRole.Application}"]);
+        Assert.Equal(model.ValueOf("seeder", "operator-password"), seeder[$"Database__Passwords__{DatabaseRole.Operator}"]);
+        Assert.Equal(model.ValueOf("seeder", "context-key"), seeder["Database__ContextKey__Secret"]);
+        Assert.Equal(model.ValueOf("mcp-server", "context-key"), server["Database__ContextKey__Secret"]);
         Assert.DoesNotContain("Database__ContextKey__Secret", await model.EnvironmentAsync("embedding-worker"));
     }
 

@@ -51,12 +51,23 @@ public sealed class DeploymentTests
             {
                 if (name.StartsWith("ConnectionStrings__") || name.Contains("Password") || name.EndsWith("Secret") || name.EndsWith("ApiKey"))
                 {
-                    Assert.True(value.StartsWith("{secrets.secrets.") && value.EndsWith('}'), $"{service} {name}");
+                    // Whose identity may read one secret of a vault may read all of it.
+                    Assert.True(value.StartsWith($"{{{AppModel.VaultOf(service)}.secrets.") && value.EndsWith('}'), $"{service} {name}");
                     seen++;
                 }
                 Assert.DoesNotContain(AppModel.Secrets, secret => value.Contains($"{{{secret}.value}}"));
             }
         Assert.Equal(12, seen);
+    }
+
+    [Fact]
+    public async Task The_names_of_vaults_are_short_enough_to_stay_unique()
+    {
+        await using var model = await AppModel.BuildAsync(AppModel.Publish);
+        var vaults = model.Resources.OfType<AzureKeyVaultResource>().Select(vault => vault.Name).ToList();
+        Assert.Equal(model.Services.Select(AppModel.VaultOf).Order(), vaults.Where(name => name != "postgres-kv").Order());
+        // take('NAME-${uniqueString(resourceGroup().id)}', 24), of 13 characters.
+        Assert.All(vaults.Where(name => name != "postgres-kv"), name => Assert.InRange(name.Length, 1, 24 - 13 - 1));
     }
 
     [Theory]
@@ -67,7 +78,7 @@ public sealed class DeploymentTests
     public async Task Each_connection_is_of_its_own_login_and_checks_the_certificate(string secret, string login, string password)
     {
         await using var model = await AppModel.BuildAsync(AppModel.Publish);
-        var kept = model.Resources.OfType<AzureKeyVaultSecretResource>().Single(resource => resource.SecretName == secret);
+        var kept = Assert.Single(model.Resources.OfType<AzureKeyVaultSecretResource>(), resource => resource.SecretName == secret);
         Assert.Equal(
             $"Host={{postgres.outputs.hostName}};Database=retail_db;SSL Mode=VerifyFull;Username={login};Password={{{password}.value}}",
             ((IManifestExpressionProvider)kept.Value).ValueExpression);
