@@ -46,7 +46,7 @@ public sealed partial class OperationsPageLoadTests(DatabaseTemplate template) :
     async Task<string[]> HoldLoadsAsync()
     {
         await _database.ExecuteAsync("""
-            CREATE FUNCTION public.wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS $$
+            CREATE FUNCTION public.wait_for_the_test() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS $$
             BEGIN
                 PERFORM pg_advisory_xact_lock_shared(hashtext(NEW.store_id));
                 RETURN NEW;
