@@ -6,10 +6,11 @@ using Npgsql;
 namespace Zava.Database;
 
 /// <summary>
-/// Whether a service may serve from its database: it can be reached, its login is one that row-level security binds, and every
+/// Whether a service may serve from its database: it can be reached, its logins are ones that row-level security binds, and every
 /// migration of this build has run. Until then a service that has started waits; a dangerous login stops it.
 /// </summary>
-public sealed class DatabaseReadiness(NpgsqlDataSource dataSource, IHostApplicationLifetime lifetime, ILogger<DatabaseReadiness> logger)
+public sealed class DatabaseReadiness(
+    NpgsqlDataSource dataSource, IHostApplicationLifetime lifetime, ILogger<DatabaseReadiness> logger, OperatorDatabase? operators = null)
     : BackgroundService, IHostedLifecycleService, IHealthCheck
 {
     static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -38,7 +39,7 @@ public sealed class DatabaseReadiness(NpgsqlDataSource dataSource, IHostApplicat
         }
     }
 
-    /// <exception cref="DatabaseSetupException">The login voids row-level security.</exception>
+    /// <exception cref="DatabaseSetupException">A login voids row-level security.</exception>
     public Task StartingAsync(CancellationToken cancellationToken) => LookAsync(cancellationToken);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -79,6 +80,8 @@ public sealed class DatabaseReadiness(NpgsqlDataSource dataSource, IHostApplicat
         try
         {
             await RoleSafety.VerifyAsync(dataSource, patience.Token);
+            if (operators is not null)
+                await operators.VerifyLoginAsync(patience.Token);
             var missing = await MissingMigrations.CountAsync(dataSource, patience.Token);
             return missing == 0 ? null : $"The database lacks {missing} migrations of this version: run the seeder.";
         }

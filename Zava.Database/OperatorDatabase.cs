@@ -32,5 +32,18 @@ public sealed class OperatorDatabase(string connectionString) : IAsyncDisposable
         return rows;
     }
 
+    /// <summary>Checks the login. That it cannot log in is no danger: whoever reads is told.</summary>
+    /// <exception cref="DatabaseSetupException">Row-level security does not bind it; see <see cref="RoleSafety"/>.</exception>
+    public async Task VerifyLoginAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RoleSafety.VerifyAsync(_dataSource, cancellationToken);
+        }
+        catch (NpgsqlException)
+        {
+        }
+    }
+
     public ValueTask DisposeAsync() => _dataSource.DisposeAsync();
 }

@@ -41,6 +41,6 @@ public static class RoleSafety
         if (danger is not null)
             throw new DatabaseSetupException(
                 $"Refusing to start: the database login '{login}' {danger}, so row-level security would not isolate the stores. " +
-                $"Use '{DatabaseRole.Application}' for the MCP server and '{DatabaseRole.Worker}' for the embedding worker.");
+                $"Use '{DatabaseRole.Application}' for the MCP server, '{DatabaseRole.Operator}' for its operations page and '{DatabaseRole.Worker}' for the embedding worker.");
     }
 }

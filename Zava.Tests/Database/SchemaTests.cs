@@ -151,6 +151,7 @@ public sealed class SchemaTests(DatabaseTemplate template) : IAsyncLifetime
     {
         await RoleSafety.VerifyAsync(_database.As(DatabaseRole.Application), TestContext.Current.CancellationToken);
         await RoleSafety.VerifyAsync(_database.As(DatabaseRole.Worker), TestContext.Current.CancellationToken);
+        await RoleSafety.VerifyAsync(_database.As(DatabaseRole.Operator), TestContext.Current.CancellationToken);
         await AssertRefused(_database.As(null), "is a superuser");
         await AssertRefused(_database.As(DatabaseRole.Seeder), "zava_owner");
         await AssertRefused(_database.As("zava_maintenance"), "zava_owner");

@@ -56,6 +56,13 @@ public sealed class ServerStartTests(EmptyShop shop) : IClassFixture<EmptyShop>
         });
         Assert.Contains("Refusing to start", (await Assert.ThrowsAsync<DatabaseSetupException>(() => superuser.StartAsync(Cancellation))).Message);
 
+        await using var operatedBySuperuser = RunningServer.Build("Development", new(EmptyShop.Settings(("Identity:DevelopmentFolder", shop.FolderOfItsOwn())))
+        {
+            ["ConnectionStrings:retail_db"] = shop.Database.ConnectionString(DatabaseRole.Application),
+            ["ConnectionStrings:retail_db_ops"] = shop.Database.AdministratorConnectionString,
+        });
+        Assert.Contains("is a superuser", (await Assert.ThrowsAsync<DatabaseSetupException>(() => operatedBySuperuser.StartAsync(Cancellation))).Message);
+
         Assert.Contains("Database:ContextKey:Secret", Assert.Throws<InvalidOperationException>(() =>
             RunningServer.Build("Development", new(EmptyShop.Settings()) { ["Database:ContextKey:Secret"] = "short" })).Message);
     }
