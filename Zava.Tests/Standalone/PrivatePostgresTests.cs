@@ -6,6 +6,7 @@ using Zava.Tests.Infrastructure;
 
 namespace Zava.Tests.Standalone;
 
+/// <summary>The port of a private PostgreSQL.</summary>
 public sealed class PrivatePostgresTests
 {
     [Fact]
