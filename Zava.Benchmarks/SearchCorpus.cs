@@ -9,21 +9,28 @@ namespace Zava.Benchmarks;
 
 /// <summary>
 /// Many products over stores of very different sizes: copies of the sample products, whose vectors are those of the real model,
-/// moved a little in the directions in which real products differ from one another.
+/// moved a little in the directions in which real products differ from one another. Where these are too few kinds, relatives of them are made
+/// likewise, moved further.
 /// </summary>
 static class SearchCorpus
 {
     public const string Model = UniversalSentenceEncoder.ModelId;
 
-    // The length of the move: a copy is as like its original as another version of the same kind of product, a cosine of about .9.
-    const float Move = 0.45f;
+    // The length of the move of a copy, which is as like its original as another version of the same product: a cosine of about .9.
+    const float CopyMove = 0.45f;
+
+    // And of a relative, another kind of product in the same aisle: a cosine of about .75.
+    const float RelativeMove = 0.88f;
+
+    // A larger market has more kinds of products, and not more copies of each.
+    const int CopiesOfEach = 400;
 
     // Each move is the sum of so many differences of two products. All products together spread over about 27 of the 512
     // dimensions (the participation ratio of their covariance); noise in all of them would have no nearest neighbours to speak of.
     const int Differences = 8;
 
     // A table that says that the database is filled, with this corpus and no other.
-    const string Filled = "retail.bench_corpus_of_differences";
+    const string Filled = "retail.bench_corpus_of_relatives";
 
     /// <summary>Store and number of products.</summary>
     public static (string Store, int Products)[] Stores(bool large) => large
@@ -50,6 +57,7 @@ static class SearchCorpus
 
         said("Embedding the sample products …");
         var originals = await OriginalsAsync(connection, cancellationToken);
+        AddRelatives(originals, stores.Sum(store => store.Products) / CopiesOfEach);
         var definitions = (string[])(await ScalarAsync("""
             SELECT array_agg(pg_get_indexdef(indexrelid)) FROM pg_index i
              WHERE indrelid IN ('retail.products'::regclass, 'retail.product_words'::regclass, 'retail.product_embeddings'::regclass)
@@ -118,6 +126,17 @@ static class SearchCorpus
         return [.. rows.Zip(vectors, (row, vector) => new Original(row.Name, row.Description, row.Brand, row.Price, row.CategoryId, vector.Vector.ToArray()))];
     }
 
+    static void AddRelatives(List<Original> originals, int kinds)
+    {
+        var random = new Random(kinds);
+        var first = originals.ToArray();
+        while (originals.Count < kinds)
+        {
+            var like = first[originals.Count % first.Length];
+            originals.Add(like with { Vector = Moved(like.Vector, RelativeMove, first, random) });
+        }
+    }
+
     static async Task CopyAsync(NpgsqlConnection connection, string store, int count, List<Original> originals, CancellationToken cancellationToken)
     {
         var random = new Random(count);
@@ -149,13 +168,13 @@ static class SearchCorpus
             await embeddings.WriteAsync(store, cancellationToken);
             await embeddings.WriteAsync(ids[row], cancellationToken);
             await embeddings.WriteAsync("x", cancellationToken);
-            await embeddings.WriteAsync(Half(Moved(of[row].Vector, originals, random)), cancellationToken);
+            await embeddings.WriteAsync(Half(Moved(of[row].Vector, CopyMove, originals, random)), cancellationToken);
             await embeddings.WriteAsync(Model, cancellationToken);
         }
         await embeddings.CompleteAsync(cancellationToken);
     }
 
-    static float[] Moved(float[] vector, List<Original> originals, Random random)
+    static float[] Moved(float[] vector, float length, IReadOnlyList<Original> originals, Random random)
     {
         var move = new float[vector.Length];
         for (var number = 0; number < Differences; number++)
@@ -163,8 +182,9 @@ static class SearchCorpus
             TensorPrimitives.Add(move, originals[random.Next(originals.Count)].Vector, move);
             TensorPrimitives.Subtract(move, originals[random.Next(originals.Count)].Vector, move);
         }
-        TensorPrimitives.Multiply(move, Move / TensorPrimitives.Norm(move), move);
+        TensorPrimitives.Multiply(move, length / TensorPrimitives.Norm(move), move);
         TensorPrimitives.Add(move, vector, move);
+        TensorPrimitives.Divide(move, TensorPrimitives.Norm(move), move);
         return move;
     }
 

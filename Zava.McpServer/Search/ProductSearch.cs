@@ -93,7 +93,7 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
                FROM retail.embedding_models active
                JOIN retail.product_embeddings of_it ON of_it.store_id = $6 AND of_it.product_id = $7 AND of_it.embedding_model = active.embedding_model
               CROSS JOIN LATERAL retail.nearest_products(
-                    of_it.embedding, active.embedding_model, coalesce($3, retail.current_store_ids()), {ProductFilter.Sql(8)}, $1 + 1, $5) AS n
+                    of_it.embedding, active.embedding_model, $3, {ProductFilter.Sql(8)}, $1 + 1, $5) AS n
               WHERE active.state = 'active' AND (n.store_id <> $6 OR n.product_id <> $7))
             """, Orders["relevance"], context, limit, minimumSimilarity: null, indexPays,
             [new() { Value = storeId }, new() { Value = productId }, .. filter.Parameters], onlyStrong: false), Read, cancellationToken);

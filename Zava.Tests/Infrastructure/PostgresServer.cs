@@ -11,8 +11,8 @@ namespace Zava.Tests.Infrastructure;
 /// </summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
-    // Durability is not what the tests are about.
-    static readonly string[] Settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"];
+    // Durability is not what the tests are about; and the databases of all of them run more statements than PostgreSQL remembers by default.
+    static readonly string[] Settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300", "pg_stat_statements.max=50000"];
 
     readonly IAsyncDisposable? _owned;
 

@@ -37,7 +37,7 @@ public sealed class NearestProductsTests(NearestProductsTests.Shop shop, Databas
                 """);
         }
 
-        /// <param name="function">nearest_by_index, nearest_by_scan or nearest_products.</param>
+        /// <param name="function">nearest_products, or one of the two ways, which only it may go: nearest_by_index and nearest_by_scan.</param>
         /// <param name="store">Whose products, and whose context.</param>
         /// <param name="filter">SQL of a product_filter.</param>
         /// <param name="count">At most so many.</param>
@@ -47,12 +47,12 @@ public sealed class NearestProductsTests(NearestProductsTests.Shop shop, Databas
                 SELECT string_agg(product_id::text, ',' ORDER BY distance, product_id) FROM retail.{function}(
                     (SELECT embedding FROM retail.product_embeddings WHERE store_id = '{store}' ORDER BY product_id LIMIT 1),
                     'test-model', ARRAY['{store}'], {filter}, {count}{more})
-                """)).Split(',', StringSplitOptions.RemoveEmptyEntries);
+                """, function == "nearest_products" ? DatabaseRole.Application : null)).Split(',', StringSplitOptions.RemoveEmptyEntries);
 
-        /// <summary>What a statement reads in the context of a store.</summary>
-        public async Task<string> AsAsync(string store, string sql)
+        /// <summary>What a statement reads in the context of a store, as the server's login or, for <c>null</c>, as the administrator.</summary>
+        public async Task<string> AsAsync(string store, string sql, string? login = DatabaseRole.Application)
         {
-            await using var connection = await Database.As(DatabaseRole.Application).OpenConnectionAsync(TestContext.Current.CancellationToken);
+            await using var connection = await Database.As(login).OpenConnectionAsync(TestContext.Current.CancellationToken);
             await connection.ExecuteAsync("BEGIN");
             await connection.ScalarAsync("SELECT retail.set_store_context($1)",
                 new ContextSealer(Database.Key, TimeProvider.System).Seal(new(StoreSet.Of(store), "user", "test"), connection.ProcessID));
@@ -151,11 +151,11 @@ public sealed class NearestProductsTests(NearestProductsTests.Shop shop, Databas
             {Scans};
             SELECT count(*) FROM retail.nearest_by_index((SELECT embedding FROM retail.product_embeddings LIMIT 1), 'test-model', ARRAY['seattle'], NULL, 20);
             {Scans}
-            """)).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(int.Parse).ToArray();
+            """, login: null)).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(int.Parse).ToArray();
         Assert.Equal([read[0], 20, read[0] + 1], read);
         Assert.Equal("", await shop.AsAsync("seattle", """
             SELECT * FROM retail.nearest_by_index(array_fill(1::real, ARRAY[16])::public.vector::public.halfvec, 'text-embedding-3-small', ARRAY['seattle'], NULL, 5)
-            """));
+            """, login: null));
     }
 
     // A worker's login may name models, and the statement that is made of the name is made by the owner of the tables.
