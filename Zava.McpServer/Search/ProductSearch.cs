@@ -49,16 +49,22 @@ public sealed class ProductSearch(TenantDatabase database, QueryEmbedder embedde
     async Task<Found> FindAsync(
         TenantContext context, string query, ProductFilter filter, string sort, int limit, double? minimumSimilarity, CancellationToken cancellationToken)
     {
-        var (rows, byMeaning) = await WithActiveModelAsync(context, async () =>
+        var (rows, byMeaning) = await SearchForAsync(query);
+        if (rows.Count == 0 && filter.Category is { } category)
+            await RequireCategoryAsync(context, category, cancellationToken);
+        var readAs = rows.Select(row => row.ReadAs).FirstOrDefault(text => text is not null);
+        // What is misspelt means nothing to the model; what it was read as does.
+        if (byMeaning && readAs is not null && await SearchForAsync(readAs) is { ByMeaning: true } again)
+            rows = again.Rows;
+        return new([.. rows.Select(row => row.Match)], byMeaning, readAs);
+
+        Task<(List<(ProductMatch Match, string? ReadAs)> Rows, bool ByMeaning)> SearchForAsync(string meaning) => WithActiveModelAsync(context, async () =>
         {
-            var embedding = embedder.EmbedAsync(context.Stores, query, cancellationToken);
+            var embedding = embedder.EmbedAsync(context.Stores, meaning, cancellationToken);
             // The connection is opened while the text is being embedded.
             var found = await database.QueryWhenReadyAsync(context, CommandAsync(embedding), Read, cancellationToken);
             return (found, await embedding is not null);
         }, cancellationToken);
-        if (rows.Count == 0 && filter.Category is { } category)
-            await RequireCategoryAsync(context, category, cancellationToken);
-        return new([.. rows.Select(row => row.Match)], byMeaning, rows.Select(row => row.ReadAs).FirstOrDefault(text => text is not null));
 
         async Task<NpgsqlBatchCommand> CommandAsync(Task<HalfVector?> embedding)
         {

@@ -10,7 +10,7 @@ public sealed class RelevanceTests(RelevanceShop shop, ITestOutputHelper output)
         [QueryClass.NoSharedWords] = (.455, .50, .54, .16),
         [QueryClass.Mixed] = (.795, .815, .88, .04),
         [QueryClass.Keyword] = (.95, .975, .975, .01),
-        [QueryClass.Typo] = (.81, .78, .89, .01),
+        [QueryClass.Typo] = (.86, .855, .89, .01),
         [QueryClass.Sku] = (.99, .99, .99, .01),
         [QueryClass.Filter] = (.915, .95, .99, .06),
         [QueryClass.OutOfCatalogue] = (0, 0, 0, .29),
