@@ -91,6 +91,8 @@ static class SearchCorpus
             said($"{definition.Split(' ')[2]} …");
             await ExecuteAsync(definition);
         }
+        said("The index of the vectors …");
+        await ExecuteAsync($"SELECT retail.build_vector_index('{Model}')");
         await ExecuteAsync("VACUUM ANALYZE retail.products");
         await ExecuteAsync("VACUUM ANALYZE retail.product_words");
         await ExecuteAsync("VACUUM ANALYZE retail.product_embeddings");

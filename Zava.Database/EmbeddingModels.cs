@@ -30,13 +30,13 @@ public sealed class EmbeddingModels(NpgsqlDataSource dataSource)
 {
     public async Task<List<EmbeddingModelStatus>> StatusAsync(CancellationToken cancellationToken)
     {
-        await using var command = dataSource.CreateCommand($"""
+        await using var command = dataSource.CreateCommand("""
             SELECT m.embedding_model, m.dimensions, m.state, (SELECT count(*) FROM retail.products),
                    (SELECT count(*) FROM retail.product_embeddings e
                      WHERE e.embedding_model = m.embedding_model AND e.text_version = retail.embedding_text_version()
                        AND NOT EXISTS (SELECT FROM retail.embedding_queue d
                                         WHERE d.store_id = e.store_id AND d.product_id = e.product_id AND d.embedding_model = e.embedding_model AND d.dead_since IS NOT NULL)),
-                   q.waiting, q.dead, coalesce(q.oldest, interval '0'), EXISTS ({IndexOf("m.embedding_model")} AND i.indisvalid)
+                   q.waiting, q.dead, coalesce(q.oldest, interval '0'), retail.has_vector_index(m.embedding_model)
               FROM retail.embedding_models m
               CROSS JOIN LATERAL (
                    SELECT count(*) FILTER (WHERE dead_since IS NULL) AS waiting, count(dead_since) AS dead,
@@ -163,18 +163,11 @@ public sealed class EmbeddingModels(NpgsqlDataSource dataSource)
         await ExecuteAsync(owner, (string)(await statement.ExecuteScalarAsync(cancellationToken))!, cancellationToken);
     }
 
-    static string IndexOf(string model) => $"""
-        SELECT i.indexrelid::regclass::text, i.indisvalid
-          FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
-         WHERE i.indrelid = 'retail.product_embeddings'::regclass AND a.amname = 'hnsw'
-           AND pg_get_expr(i.indpred, i.indrelid) = format('((embedding_model)::text = %L::text)', {model})
-        """;
-
     static async IAsyncEnumerable<(string Name, bool IsValid)> IndexesAsync(
         NpgsqlConnection connection, string model, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var found = new List<(string, bool)>();
-        await using (var command = new NpgsqlCommand(IndexOf("$1::text"), connection) { Parameters = { new() { Value = model } } })
+        await using (var command = new NpgsqlCommand("SELECT * FROM retail.vector_indexes($1)", connection) { Parameters = { new() { Value = model } } })
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
             while (await reader.ReadAsync(cancellationToken))
                 found.Add((reader.GetString(0), reader.GetBoolean(1)));

@@ -18,6 +18,9 @@ sealed class ModelWorker(
     // Reads every product's text, and finds something only when a model is new or the text is prepared differently.
     static readonly TimeSpan EnqueueMissingInterval = TimeSpan.FromMinutes(5);
 
+    // Looks at few rows, unless an index is due.
+    static readonly TimeSpan VectorIndexInterval = TimeSpan.FromMinutes(5);
+
     static readonly TimeSpan BacklogInterval = TimeSpan.FromSeconds(15);
 
     // Long enough for an editor's second thoughts.
@@ -38,7 +41,9 @@ sealed class ModelWorker(
     readonly string _model = provider.Model.Name;
     readonly EmbeddingQueue _queue = new(dataSource, provider.Model);
     readonly ProviderClient _client = new(provider, options, health, metrics, TimeProvider.System);
+    readonly VectorIndex _index = new(dataSource, provider.Model.Name);
     long? _lookedForMissing;
+    long? _lookedAtIndex;
     volatile bool _interrupted;
 
     // The batch before: its vectors are stored while the provider works on the next.
@@ -111,6 +116,14 @@ sealed class ModelWorker(
             if (await ProcessBatchAsync(stoppingToken))
                 continue;
             Recovered();
+            if (IsDue(_lookedAtIndex, VectorIndexInterval))
+            {
+                // Before, so that a build that fails is not tried again at once.
+                _lookedAtIndex = Stopwatch.GetTimestamp();
+                if (await _index.BuildIfItPaysAsync(stoppingToken))
+                    logger.LogInformation("The vector index of {Model} was built", _model);
+                continue;
+            }
             await listener.WaitAsync(PollInterval, stoppingToken);
         }
     }

@@ -169,6 +169,7 @@ public sealed class NearestProductsTests(NearestProductsTests.Shop shop, Databas
         await using var worker = await database.As(DatabaseRole.Worker).OpenConnectionAsync(TestContext.Current.CancellationToken);
         await worker.ScalarAsync("INSERT INTO retail.embedding_models (embedding_model, dimensions) VALUES ($1, 4)", name);
         await worker.ScalarAsync("UPDATE retail.embedding_models SET state = 'active' WHERE embedding_model = $1", name);
+        Assert.True(await worker.ScalarAsync("SELECT retail.build_vector_index($1)", name) is true);
         Assert.Equal(0L, await database.ScalarAsync<long>("SELECT count(*) FROM pg_class WHERE relname = 'pwned'"));
         Assert.Equal(1L, await database.ScalarAsync<long>("SELECT count(*) FROM pg_proc WHERE oid = 'retail.nearest_by_index'::regproc AND position(quote_literal($1) IN prosrc) > 0", name));
     }

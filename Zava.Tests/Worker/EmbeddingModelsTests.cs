@@ -129,6 +129,29 @@ public sealed class EmbeddingModelsTests(DatabaseTemplate template) : IAsyncLife
     }
 
     [Fact]
+    public async Task The_index_is_made_when_there_are_so_many_vectors_that_search_uses_it()
+    {
+        await using (await StartWorkerAsync(withNext: false))
+            await Eventually.EqualAsync(30L, async () => (await StatusAsync(RunningWorker.Model)).Embedded);
+        Assert.False((await StatusAsync(RunningWorker.Model)).HasIndex);
+
+        await _database.ExecuteAsync("CREATE OR REPLACE FUNCTION retail.index_pays_from() RETURNS integer LANGUAGE sql STABLE AS 'SELECT 31'");
+        const string Pays = $"SELECT retail.index_pays_for(ARRAY['seattle'], '{RunningWorker.Model}')";
+        await _database.ExecuteAsync("INSERT INTO retail.products (store_id, sku, product_name, price) VALUES ('seattle', '31', 'Mug 31', 1)");
+        await using var worker = await StartWorkerAsync(withNext: false);
+        await Eventually.EqualAsync(true, async () => (await StatusAsync(RunningWorker.Model)).HasIndex);
+        Assert.True(await _database.ScalarAsync<bool>(Pays));
+        Assert.Equal("Mug 31", await SearchAsync("Mug 31", RunningWorker.Model, 8));
+
+        // As a build that was interrupted leaves it.
+        await _database.ExecuteAsync("UPDATE pg_index SET indisvalid = FALSE FROM pg_class c WHERE c.oid = indexrelid AND c.relname LIKE 'idx_product_embeddings_________' AND c.relname <> 'idx_product_embeddings_vector'");
+        Assert.False(await _database.ScalarAsync<bool>(Pays));
+        Assert.True(await _database.ScalarAsync<bool>($"SELECT retail.build_vector_index('{RunningWorker.Model}')"));
+        Assert.False(await _database.ScalarAsync<bool>($"SELECT retail.build_vector_index('{RunningWorker.Model}')"));
+        Assert.True(await _database.ScalarAsync<bool>(Pays));
+    }
+
+    [Fact]
     public async Task Dead_letters_are_listed_with_their_reason_and_tried_again_on_request()
     {
         var poison = true;
