@@ -58,20 +58,31 @@ static class Searching
                 new("shared index, no filter", query => AdministratorAsync($"{all} ORDER BY {Distance} LIMIT 10", $"SET LOCAL hnsw.ef_search = {Candidates};", query.Vector), nearestOfAll),
                 new("as the design began", query => AdministratorAsync($"SELECT product_id FROM (SELECT product_id, store_id FROM retail.product_embeddings WHERE embedding_model = '{SearchCorpus.Model}' ORDER BY {Distance} LIMIT 40) AS near WHERE store_id = '{store}' LIMIT 10", "", query.Vector), exact),
             ];
-            // What a scan of a large store reads drives what the others read out of PostgreSQL's memory.
-            Way[] ways = products > 5_000
-                ? [.. await MeasureAsync(scan), .. await MeasureAsync(others)]
-                : [.. await MeasureAsync([scan, new("exact scan, isolated", query => TenantAsync($"{own} ({Distance}) + 0 LIMIT 10", new NpgsqlParameter { Value = query.Vector }), exact), .. others])];
-            if (products is > 1_000 and < 50_000)
+            Search alone = new("index of the store alone", query => AdministratorAsync($"{own} {Distance} LIMIT 10", $"SET LOCAL hnsw.ef_search = {Candidates}; SET LOCAL enable_sort = off;", query.Vector), exact);
+            Search isolated = new("exact scan, isolated", query => TenantAsync($"{own} ({Distance}) + 0 LIMIT 10", new NpgsqlParameter { Value = query.Vector }), exact);
+            List<Way> ways = [];
+            await ExecuteAsync("DROP INDEX IF EXISTS retail.bench_of_one_store");
+            if (indexPays)
             {
-                // Not beside the others, whose statements could use it.
-                await ExecuteAsync("DROP INDEX IF EXISTS retail.bench_of_one_store");
+                // By itself: it drives what the others read out of PostgreSQL's memory.
+                ways.AddRange(await MeasureAsync(scan));
+                ways.AddRange(await MeasureAsync(others));
+                // So is the index of the store, which the others' statements could use.
+                if (products < 50_000)
+                    await AloneAsync(alone);
+            }
+            else if (products < 1_000)
+                ways.AddRange(await MeasureAsync([scan, isolated, .. others]));
+            else
+                await AloneAsync([scan, isolated, alone, .. others]);
+            lines.Add(new(store, products, ways));
+
+            async Task AloneAsync(params Search[] searches)
+            {
                 await ExecuteAsync($"CREATE INDEX bench_of_one_store ON retail.product_embeddings USING hnsw ((embedding::public.halfvec(512)) public.halfvec_cosine_ops) WITH (ef_construction = 200) WHERE store_id = '{store}' AND embedding_model = '{SearchCorpus.Model}'");
-                ways = [.. ways, .. await MeasureAsync(new Search("index of the store alone",
-                    query => AdministratorAsync($"{own} {Distance} LIMIT 10", $"SET LOCAL hnsw.ef_search = {Candidates}; SET LOCAL enable_sort = off;", query.Vector), exact))];
+                ways.AddRange(await MeasureAsync(searches));
                 await ExecuteAsync("DROP INDEX retail.bench_of_one_store");
             }
-            lines.Add(new(store, products, [.. ways]));
 
             async Task<Guid[]> TenantAsync(string sql, params NpgsqlParameter[] parameters)
             {
