@@ -49,6 +49,9 @@ sealed class ModelWorker(
     // The batch before: its vectors are stored while the provider works on the next.
     Task _storing = Task.CompletedTask;
 
+    // The batch after: it is claimed while the provider works on this one. No batch when nothing waited then.
+    Task<Claim?>? _next;
+
     /// <summary>Takes note that the database has failed, until a look at the queue succeeds.</summary>
     public void Interrupted(string problem)
     {
@@ -75,6 +78,7 @@ sealed class ModelWorker(
             // It gives its claim back by itself when it fails.
             await _storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             _storing = Task.CompletedTask;
+            await GiveBackNextAsync();
         }
     }
 
@@ -93,6 +97,7 @@ sealed class ModelWorker(
                 if (await _queue.RegisterModelAsync(stoppingToken) == "inactive")
                 {
                     health.Report(_model, $"Nothing is embedded with {_model}: another model is active. To change to it, run ./zava embeddings add {_model} {provider.Model.Dimensions}; see docs/embedding-pipeline.md.");
+                    await GiveBackNextAsync();
                     await Task.Delay(PollInterval, stoppingToken);
                     continue;
                 }
@@ -110,6 +115,7 @@ sealed class ModelWorker(
 
             if (_client.Pause is { Ticks: > 0 } pause)
             {
+                await GiveBackNextAsync();
                 await Task.Delay(pause < PollInterval ? pause : PollInterval, stoppingToken);
                 continue;
             }
@@ -130,20 +136,22 @@ sealed class ModelWorker(
 
     static bool IsDue(long? last, TimeSpan interval) => last is not { } before || Stopwatch.GetElapsedTime(before) >= interval;
 
-    /// <summary>Claims and embeds one batch. What is left to do when the provider has answered goes on beside the next one.</summary>
+    /// <summary>Embeds one batch, and claims the next meanwhile. What is left to do when the provider has answered goes on beside the next one.</summary>
     /// <returns>Whether there may be more to do at once.</returns>
     async Task<bool> ProcessBatchAsync(CancellationToken stoppingToken)
     {
-        var (claimId, started) = (Guid.NewGuid(), Stopwatch.GetTimestamp());
-        var claimed = await _queue.ClaimAsync(claimId, options.BatchSize, options.Lease, stoppingToken);
-        if (claimed.Count == 0)
+        var next = _next;
+        _next = null;
+        var claim = (next is null ? null : await next) ?? await ClaimAsync(stoppingToken);
+        if (claim is null)
         {
             await _storing;
             return false;
         }
 
         var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var batch = ProcessAsync(claimId, claimed, started, answered, stoppingToken);
+        var batch = ProcessAsync(claim, answered, stoppingToken);
+        _next = ClaimAsync(stoppingToken);
         await Task.WhenAny(answered.Task, batch);
         var before = _storing;
         _storing = batch;
@@ -153,15 +161,42 @@ sealed class ModelWorker(
         return true;
     }
 
-    async Task ProcessAsync(Guid claimId, List<ClaimedText> claimed, long started, TaskCompletionSource answered, CancellationToken stoppingToken)
+    /// <summary>Products that are this worker's until the lease ends, which the heartbeat extends.</summary>
+    sealed record Claim(Guid Id, List<ClaimedText> Texts, long Started, Heartbeat Heartbeat);
+
+    async Task<Claim?> ClaimAsync(CancellationToken stoppingToken)
     {
+        var (id, started) = (Guid.NewGuid(), Stopwatch.GetTimestamp());
+        var texts = await _queue.ClaimAsync(id, options.BatchSize, options.Lease, stoppingToken);
+        return texts.Count == 0 ? null : new(id, texts, started, new(_queue, id, options.Lease, logger));
+    }
+
+    async Task GiveBackNextAsync()
+    {
+        var next = _next;
+        _next = null;
+        try
+        {
+            if (next is not null && await next is { } claim)
+                await using (claim.Heartbeat)
+                    await GiveBackAsync(claim.Id, reason: null);
+        }
+        catch (Exception failed) when (failed is NpgsqlException or OperationCanceledException)
+        {
+            // Then there is nothing to give back, or its lease will end.
+        }
+    }
+
+    async Task ProcessAsync(Claim claim, TaskCompletionSource answered, CancellationToken stoppingToken)
+    {
+        var (claimId, claimed, started, heartbeat) = claim;
         using var activity = Activities.StartActivity("embed products");
         activity?.SetTag("zava.products", claimed.Count).SetTag("zava.embedding_model", _model);
         using var spans = new ChangeSpans(Activities, claimed, _model);
         metrics.Claimed(_model, claimed);
         try
         {
-            await using (new Heartbeat(_queue, claimId, options.Lease, logger))
+            await using (heartbeat)
                 await EmbedAsync(claimId, claimed, answered, stoppingToken);
             metrics.Batch(_model, Stopwatch.GetElapsedTime(started));
             Recovered();
